@@ -1,0 +1,1 @@
+"""Scores of video object segmentation: J, F and J&F; datasets, protocols and reports. No torch."""

@@ -1,0 +1,1 @@
+"""Networks: backbones, pixel decoders, SEEM decoders, visual samplers, checkpoints. No video, no command line."""

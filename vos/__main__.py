@@ -1,0 +1,5 @@
+"""`python -m vos` is the `vos` command."""
+
+from vos.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The `vos` command. `main.py` holds the table of commands; each command has a file of its own."""
