@@ -214,29 +214,26 @@ class VideoTracker:
         by_object: dict[int, list[Prompt]] = {}
         for prompt in prompts:
             by_object.setdefault(prompt.object_id, []).append(prompt)
+        exact = {
+            object_id: np.logical_or.reduce([prompt.pixels for prompt in own if isinstance(prompt, Mask)])
+            for object_id, own in by_object.items()
+            if any(isinstance(prompt, Mask) for prompt in own)
+        }
+        to_segment = [object_id for object_id in by_object if object_id not in exact]
+        maps = [prompt_maps(by_object[object_id], width, height) for object_id in to_segment]
+
+        # Nothing of the tracker has changed up to here: a prompt that cannot be used leaves no trace.
         self._set_objects(tuple(sorted({*known, *by_object})))
         slots = [known.index(i) if i in known else None for i in self._object_ids]
         logits, presence = _pick(logits, slots), _pick(presence, slots)
-
-        exact: dict[int, np.ndarray] = {}
-        prompted = [self._object_ids.index(i) for i in by_object]
         drawn: dict[int, Tensor] = {}
-        to_segment: list[int] = []
-        for object_id, own in by_object.items():
-            masks = [prompt for prompt in own if isinstance(prompt, Mask)]
-            if masks:
-                exact[object_id] = np.logical_or.reduce([prompt.mask for prompt in masks])
-                drawn[object_id] = self.model.shrink_masks(features, [exact[object_id]])[0]
-            else:
-                to_segment.append(object_id)
+        if exact:
+            drawn |= zip(exact, self.model.shrink_masks(features, list(exact.values())), strict=True)
         if to_segment:
-            maps = [prompt_maps(by_object[object_id], width, height) for object_id in to_segment]
-            for object_id, mask in zip(to_segment, self.model.masks_from_prompts(features, maps), strict=True):
-                drawn[object_id] = mask
+            drawn |= zip(to_segment, self.model.masks_from_prompts(features, maps), strict=True)
 
-        logits, presence = logits.clone(), presence.clone()
-        for object_id in by_object:
-            slot = self._object_ids.index(object_id)
+        prompted = [self._object_ids.index(i) for i in by_object]
+        for object_id, slot in zip(by_object, prompted, strict=True):
             logits[slot] = torch.logit(drawn[object_id].clamp(1e-4, 1 - 1e-4))
             presence[slot] = 1.0
         masks_now = logits.sigmoid()
