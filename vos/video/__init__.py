@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from vos.video.encoder import VideoEncoder
 from vos.video.opening import open_source, parse_rate
 from vos.video.read_ahead import ReadAhead
 from vos.video.types import Frame, FrameSource, Truncation, VideoInfo
 
-__all__ = ["Frame", "FrameSource", "ReadAhead", "Truncation", "VideoInfo", "open_source", "parse_rate"]
+__all__ = ["Frame", "FrameSource", "ReadAhead", "Truncation", "VideoEncoder", "VideoInfo", "open_source", "parse_rate"]
