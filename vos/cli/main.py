@@ -24,6 +24,7 @@ class CommandEntry:
 COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on the first."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
+    "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
 }
 
 
