@@ -66,14 +66,15 @@ class Decoder:
                 self._note(given, error)
                 packet = None
             try:
-                if packet is not None:
-                    return deque(packet.decode())
-                # The demuxer gave up, so it will not send the flush packet: what the decoder holds comes out here.
-                # The generator `packets` is finished now, the next call returns None.
-                return deque(self._stream.codec_context.decode(None))
+                # If the demuxer gave up, it will not send the packet that makes the decoder give all it holds; and
+                # being finished, it lets the next call return None.
+                batch = packet.decode() if packet is not None else self._stream.codec_context.decode(None)
             except border.AV_ERRORS as error:
                 self._note(given, error)
                 return deque()
+        if self._threads and any(picture.is_corrupt for picture in batch):
+            raise DamagedPacket("a picture is damaged")
+        return deque(batch)
 
     def _note(self, given: int, error: BaseException) -> None:
         if self._threads:
