@@ -69,7 +69,7 @@ class AvSource(ClosesOnExit):
 
     def _random_reader(self) -> RandomReader:
         if self._random is None:
-            self._random = RandomReader(self._path, self._probe)
+            self._random = RandomReader(self._path, self._probe, damaged=self._truncation is not None)
         return self._random
 
     def _check_open(self) -> None:
@@ -124,7 +124,12 @@ class AvSource(ClosesOnExit):
             gap = Truncation(delivered, float(expected * self._info.time_base), "no further picture can be decoded")
         if gap is None and decoder.failure is not None:
             gap = Truncation(decoder.failure[0], None, "a packet cannot be decoded")
-        self._truncation = self._first_damage(gap, decoder.failure)
+        damage = self._first_damage(gap, decoder.failure)
+        if damage is not None and self._truncation is None and self._random is not None:
+            # From now on `read_at` counts as this pass did.
+            self._random.close()
+            self._random = None
+        self._truncation = damage
         notes = self._info.notes
         if timeline.repaired and not any("timestamps" in note for note in notes):
             notes = (

@@ -113,9 +113,7 @@ def open_source(
     for field in fields(options):
         if getattr(options, field.name) is not None and field.name not in entry.accepts:
             option = field.name.replace("_", " ")
-            raise UsageError(
-                f"{spec}: the option {option!r} has no meaning for a source read by {name!r}; leave it out"
-            )
+            raise UsageError(f"{spec}: the option {option!r} means nothing to a {name} source; leave it out")
     return entry.open(str(spec), options)
 
 

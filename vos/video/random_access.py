@@ -31,22 +31,29 @@ class RandomReader:
     A file whose packets do not tell its frames for certain (damage, missing timestamps, codecs with hidden pictures)
     is decoded once in full to learn them, when the reader is made.
 
+    Args:
+        path, probe: The file and what is known of it.
+        damaged: Whether a full pass has found damage that the packets do not show. Until one has, frame n of such a
+            file is the n-th stored picture, afterwards the n-th that decodes, as iteration counts.
+
     Attributes:
         pts: (N,) int64, presentation times of all frames, as iteration gives them.
     """
 
-    def __init__(self, path: Path, probe: Probe) -> None:
+    def __init__(self, path: Path, probe: Probe, *, damaged: bool = False) -> None:
         self._path = path
         self._probe = probe
+        self._damaged = damaged
         self._decoder: Decoder | None = None
         self._pictures: Iterator[Any] = iter(())
         # Index of the picture that the open decoder gives next; None when no position is known.
         self._next: int | None = None
         table = probe.timetable
         self.pts = np.zeros(0, np.int64)
-        self._seekable = self._threads = table is not None and table.is_exact
-        if table is not None and table.is_exact:
+        self._seekable = self._threads = False
+        if table is not None and table.is_exact and not damaged:
             self.pts = table.pts
+            self._seekable = self._threads = True
         else:
             self._learn()
 
@@ -108,6 +115,8 @@ class RandomReader:
             position = self._next if self._next is not None else self._position_after_seek(picture)
             if position is None or position > index:
                 break
+            if self._seekable and picture.pts != self.pts[position]:
+                raise DamagedPacket("a picture is missing")
             self._next = position + 1
             if position == index:
                 return decoder.frame(picture, index, int(self.pts[index]))
@@ -130,7 +139,7 @@ class RandomReader:
         try:
             times = [timeline.place(picture.pts, picture.dts) for picture in decoder.pictures()]
             # Around damage, what a decoder makes of a picture depends on where it started.
-            damaged = decoder.failure is not None or self._probe.truncation is not None
+            damaged = self._damaged or decoder.failure is not None or self._probe.truncation is not None
             self._seekable = timeline.repaired == 0 and not damaged
         finally:
             decoder.close()
