@@ -10,7 +10,8 @@ from weakref import WeakSet
 import numpy as np
 
 from vos.errors import VideoError
-from vos.video.decoder import DamagedPacket, Decoder
+from vos.video.decoder import Decoder
+from vos.video.packets import DamagedPacket
 from vos.video.probe import probe_file
 from vos.video.random_access import RandomReader
 from vos.video.timeline import Timeline

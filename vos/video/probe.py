@@ -17,6 +17,7 @@ import numpy as np
 from vos.errors import VideoError
 from vos.video import border
 from vos.video.orientation import Orientation
+from vos.video.packets import PacketDecoder
 from vos.video.timeline import Timeline
 from vos.video.types import Truncation, VideoInfo
 
@@ -173,28 +174,16 @@ def _missing(container: Any, video: Any, demuxed: int, end: Fraction) -> str | N
 
 def _first_frame(container: Any, stream: Any, path: Path) -> Any:
     """The first picture that decodes, skipping damaged packets. One thread: nothing is decoded ahead."""
-    border.configure_decoder(stream, threads=False)
-    failure = ""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            break
-        except border.AV_ERRORS as error:
-            failure = border.reason(error)
-            break
-        try:
-            frames = packet.decode()
-        except border.AV_ERRORS as error:
-            failure = border.reason(error)
-            continue
-        if frames:
-            frame = frames[0]
+    decoder = PacketDecoder(container, stream, threads=False)
+    while (batch := decoder.next_batch()) is not None:
+        if batch:
+            frame = batch.popleft()
             if frame.width * frame.height > border.MAX_PIXELS:
-                raise VideoError(f"{path}: {frame.width}x{frame.height} is more than {border.MAX_PIXELS} pixels")
+                raise VideoError(
+                    f"{path}: {frame.width}x{frame.height} is more than {border.MAX_PIXELS} pixels; scale it down"
+                )
             return frame
-    detail = f" ({failure})" if failure else ""
+    detail = f" ({decoder.failure[1]})" if decoder.failure else ""
     raise VideoError(f"{path}: no frame of the video can be decoded{detail}; copy, download or convert it again")
 
 

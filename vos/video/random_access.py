@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from vos.errors import VideoError
-from vos.video.decoder import DamagedPacket, Decoder
+from vos.video.decoder import Decoder
+from vos.video.packets import DamagedPacket
 from vos.video.probe import Probe
 from vos.video.types import Frame
 

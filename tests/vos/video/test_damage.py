@@ -136,3 +136,13 @@ def test_a_video_of_which_nothing_decodes_is_refused(clips: Any) -> None:
         damage_packet(path, number)
     with pytest.raises(VideoError, match="no frame of the video can be decoded"):
         open_source(path)
+
+
+def test_a_clip_cut_to_a_few_pictures_still_gives_those(clips: Any) -> None:
+    path = clips.make("a.mp4", range(40), container_options=FAST_START)
+    with av.open(str(path)) as container:
+        third = [packet.pos for packet in container.demux(video=0) if packet.size][3]
+    path.write_bytes(path.read_bytes()[:third])
+    with open_source(path) as source:
+        assert len(list(source)) == 3
+        assert source.truncation is not None

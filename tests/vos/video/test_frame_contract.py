@@ -222,3 +222,37 @@ def test_a_frame_that_does_not_exist_is_named(clips: Any) -> None:
         for index in (10, -1):
             with pytest.raises(VideoError, match=rf"no frame {index}; the video has frames 0 to 9"):
                 source.read_at(index)
+
+
+@pytest.mark.parametrize(("color_range", "expected"), [(1, [0, 130, 255]), (2, [16, 128, 235])])
+def test_limited_and_full_range_are_told_apart(clips: Any, color_range: int, expected: list[int]) -> None:
+    path = clips.folder / "range.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.codec_context.color_range = color_range
+        for luma in (16, 128, 235):
+            planes = np.full((48, 32), 128, np.uint8)
+            planes[:32] = luma
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.color_range = color_range
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with open_source(path) as source:
+        assert source.info.color_range == {1: "limited", 2: "full"}[color_range]
+        assert [int(frame.rgb.mean()) for frame in source] == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(("matrix", "colour"), [("bt709", (253, 0, 0)), ("smpte170m", (230, 14, 0))])
+def test_the_streams_own_matrix_makes_its_colours(clips: Any, matrix: str, colour: tuple[int, ...]) -> None:
+    # The YCbCr values of pure red by BT.709; read by BT.601 they are another red.
+    path = clips.folder / "matrix.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"qp": "0", "x264-params": f"colormatrix={matrix}"})
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        planes = np.concatenate([np.full(32 * 32, 63), np.full(16 * 16, 102), np.full(16 * 16, 240)]).astype(np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(planes.reshape(48, 32), format="yuv420p")))
+        container.mux(stream.encode(None))
+    with open_source(path) as source:
+        assert source.info.color_matrix == matrix
+        assert source.read_at(0).rgb.mean((0, 1)) == pytest.approx(colour, abs=3)
