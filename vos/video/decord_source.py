@@ -60,10 +60,7 @@ def _refusal_by_kind(info: VideoInfo, truncation: Truncation | None) -> str | No
         (truncation is not None, "the file is incomplete"),
         (info.hidden_frames > 0, f"an edit list hides {info.hidden_frames} pictures, which decord would deliver"),
         (info.rotation != 0 or info.is_mirrored, "the picture is turned for display"),
-        (
-            info.start_pts != 0,
-            f"the first frame is not at time 0 but at {float(info.start_pts * info.time_base):.3f} s",
-        ),
+        (info.start_pts != 0, f"it starts at {float(info.start_pts * info.time_base):.3f} s, not at 0"),
         (info.video_stream_count > 1, "the file has several video streams"),
         (info.frame_count is None, "the number of frames is not certain before decoding"),
     )
