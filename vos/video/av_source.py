@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import WeakSet
 
+import numpy as np
+
 from vos.errors import VideoError
-from vos.video.decoder import DamagedPacket, Decoder
+from vos.video.decoder import Decoder
+from vos.video.packets import DamagedPacket
 from vos.video.probe import probe_file
 from vos.video.random_access import RandomReader
 from vos.video.timeline import Timeline
@@ -51,9 +54,12 @@ class AvSource(ClosesOnExit):
 
     def read_at(self, index: int) -> Frame:
         self._check_open()
-        if self._random is None:
-            self._random = RandomReader(self._path, self._probe)
-        return self._random.read(index)
+        return self._random_reader().read(index)
+
+    def pts_table(self) -> np.ndarray:
+        """(N,) int64: pts of every frame, as iteration gives them; decodes only where packets do not tell."""
+        self._check_open()
+        return self._random_reader().pts
 
     def close(self) -> None:
         self._closed = True
@@ -62,16 +68,24 @@ class AvSource(ClosesOnExit):
         if self._random is not None:
             self._random.close()
 
+    def _random_reader(self) -> RandomReader:
+        if self._random is None:
+            self._random = RandomReader(self._path, self._probe, damaged=self._truncation is not None)
+        return self._random
+
     def _check_open(self) -> None:
         if self._closed:
             raise VideoError(f"{self._path}: the source is closed; open it again")
 
     def _frames(self) -> Iterator[Frame]:
-        """One full pass. After a damaged packet it starts over with one decoder thread and skips what is done."""
-        timeline = Timeline(self._probe.nominal_step)
+        """One full pass. After a damaged packet it starts over with one decoder thread and skips what is done.
+
+        A file known to be damaged is decoded with one thread at once, so that two passes conceal alike.
+        """
+        timeline = self._probe.timeline()
         delivered = 0
         gap: Truncation | None = None
-        for threads in (True, False):
+        for threads in (True, False) if self._probe.truncation is None else (False,):
             decoder = Decoder(self._path, self._probe, threads=threads)
             self._decoders.add(decoder)
             try:
@@ -106,18 +120,32 @@ class AvSource(ClosesOnExit):
 
     def _finish(self, delivered: int, gap: Truncation | None, decoder: Decoder, timeline: Timeline) -> None:
         """Settles what only a full pass can know."""
-        if gap is None and (expected := self._expected(delivered)) is not None:
+        expected = self._expected(delivered)
+        if gap is None and expected is not None:
             gap = Truncation(delivered, float(expected * self._info.time_base), "no further picture can be decoded")
-        if decoder.failure is not None:
-            position, words = decoder.failure
-            gap = replace(gap, reason=f"{gap.reason} ({words})") if gap else Truncation(position, None, words)
-        known = [t for t in (gap, self._truncation) if t is not None]
-        self._truncation = min(known, key=lambda t: t.frame_index, default=None)
+        if gap is None and decoder.failure is not None:
+            gap = Truncation(decoder.failure[0], None, "a packet cannot be decoded")
+        damage = self._first_damage(gap, decoder.failure)
+        if damage is not None and self._truncation is None and self._random is not None:
+            # From now on `read_at` counts as this pass did.
+            self._random.close()
+            self._random = None
+        self._truncation = damage
         notes = self._info.notes
         if timeline.repaired and not any("timestamps" in note for note in notes):
             notes = (
                 *notes,
-                f"{timeline.repaired} timestamps were missing or ran backwards, "
-                f"first at frame {timeline.first_repaired}: replaced by the nominal frame step",
+                f"{timeline.repaired} timestamps were missing or ran backwards, first at frame "
+                f"{timeline.first_repaired}: replaced by decoding times or the nominal frame step",
             )
         self._info = replace(self._info, frame_count=delivered, is_truncated=self._truncation is not None, notes=notes)
+
+    def _first_damage(self, gap: Truncation | None, failure: tuple[int, str] | None) -> Truncation | None:
+        """One record of what the scan promised, what decoding gave, and what the decoder said."""
+        known = [t for t in (gap, self._probe.truncation) if t is not None]
+        if not known:
+            return None
+        first = min(known, key=lambda t: t.frame_index)
+        # The scan knows the cause; decoding only sees the effect.
+        reason = self._probe.truncation.reason if self._probe.truncation is not None else first.reason
+        return replace(first, reason=f"{reason} ({failure[1]})" if failure else reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from vos.errors import OutputError
 from vos.video import border
+from vos.video.audio_copy import AudioCopy
 from vos.video.codecs import CONTAINERS, QUALITY_OPTIONS, find_encoder
 
 # Bytes of x264 depend on its thread count, so it is the same on every machine.
@@ -78,7 +78,7 @@ class VideoEncoder:
         self._last_pts: int | None = None
         self._shift = 0
         self._container: Any = None
-        self._audio: _AudioCopy | None = None
+        self._audio: AudioCopy | None = None
         try:
             self._open(encoder, crf, average_rate, audio_from)
         except (*border.AV_ERRORS, OSError) as error:
@@ -115,7 +115,7 @@ class VideoEncoder:
             stream.codec_context.color_range = int(ColorRange.MPEG)
         self._stream = stream
         if audio_from is not None:
-            self._audio = _AudioCopy(Path(audio_from), self._container)
+            self._audio = AudioCopy(Path(audio_from), self._container, keeps_negative=container_format != "matroska")
         self._container.start_encoding()
 
     def write(self, image: np.ndarray, pts: int) -> None:
@@ -229,58 +229,3 @@ def _track_timescale(time_base: Fraction) -> int:
     while timescale < 10_000:
         timescale *= 2
     return timescale
-
-
-class _AudioCopy:
-    """Copies the packets of a file's first audio stream into an output container, up to a given time."""
-
-    def __init__(self, path: Path, output: Any) -> None:
-        self.notes: list[str] = []
-        self._output = output
-        self._input = border.open_container(path)
-        self._packets: Iterator[Any] = iter(())
-        self._pending: Any = None
-        if not self._input.streams.audio:
-            return
-        source = self._input.streams.audio[0]
-        try:
-            self._stream = output.add_stream_from_template(source)
-        except border.AV_ERRORS as error:
-            raise OutputError(
-                f"{path}: its audio ({source.codec_context.name}) does not fit into this kind of file; "
-                f"write .mkv or leave the audio out"
-            ) from error
-        self._packets = self._input.demux(source)
-
-    def copy_until(self, end: Fraction, shift: Fraction) -> None:
-        """Copies what starts before `end` (seconds of the source's clock), moved later by `shift` seconds."""
-        while True:
-            if self._pending is None:
-                self._pending = self._read()
-            packet = self._pending
-            if packet is None:
-                return
-            time_base = border.fraction(packet.time_base) or Fraction(1)
-            if packet.dts * time_base >= end:
-                return
-            ticks = round(shift / time_base)
-            packet.dts += ticks
-            if packet.pts is not None:
-                packet.pts += ticks
-            packet.stream = self._stream
-            self._output.mux(packet)
-            self._pending = None
-
-    def _read(self) -> Any:
-        """The next packet with bytes and a time; None at the end or where the audio is damaged."""
-        while True:
-            try:
-                packet = next(self._packets, None)
-            except border.AV_ERRORS as error:
-                self.notes.append(f"the audio is damaged and was copied up to there ({border.reason(error)})")
-                return None
-            if packet is None or (packet.size and packet.dts is not None):
-                return packet
-
-    def close(self) -> None:
-        self._input.close()

@@ -17,17 +17,25 @@ import numpy as np
 from vos.errors import VideoError
 from vos.video import border
 from vos.video.orientation import Orientation
+from vos.video.packets import PacketDecoder
+from vos.video.timeline import Timeline
 from vos.video.types import Truncation, VideoInfo
 
 # Codecs of which every packet that is not hidden becomes exactly one picture. VP8 belongs here because packets that
-# only update a reference picture say so in their first bit. Not here: MPEG-4 Part 2 with packed B-frames.
+# only update a reference picture say so. Not here: MPEG-4 Part 2 with packed B-frames.
 _ONE_PICTURE_PER_PACKET = frozenset(
     {"h264", "hevc", "vvc", "av1", "vp8", "vp9", "mpeg2video", "mjpeg", "prores", "ffv1", "dnxhd", "png", "rawvideo"}
     | {"huffyuv", "ffvhuff", "utvideo", "qtrle", "gif"}
 )
 
+# Containers that store decoding order only.
+_WITHOUT_PTS = frozenset({"avi"})
+
 # Decoders that do the work of a codec under another name.
 _CODEC_ALIASES = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}
+
+# Bit of the first byte of a VP8 packet (RFC 6386, 9.1) that says whether its picture is shown.
+_VP8_SHOW_FRAME = 0x10
 
 # A container's duration is rounded, and its longest stream may end with a packet of unknown length.
 _DURATION_SLACK_S = 0.5
@@ -71,6 +79,10 @@ class Probe:
     truncation: Truncation | None
     nominal_step: int
 
+    def timeline(self) -> Timeline:
+        """A fresh clock for one pass over the file."""
+        return Timeline(self.nominal_step, has_pts=self.info.container not in _WITHOUT_PTS)
+
 
 def probe_file(path: Path, *, stream: int | None = None, scan: bool = True) -> Probe:
     """Opens, decodes one frame, scans (unless `scan` is false), closes.
@@ -107,8 +119,8 @@ def scan_packets(path: Path, stream: int) -> Timetable:
         codec = codec_name(video)
         shown: list[int] = []
         demuxed = hidden = 0
-        regular = codec in _ONE_PICTURE_PER_PACKET
-        first_key_pts: int | None = None
+        regular = codec in _ONE_PICTURE_PER_PACKET and _container_name(container) not in _WITHOUT_PTS
+        first_pts: int | None = None
         end = Fraction(0)
         failure: str | None = None
         packets = container.demux()
@@ -128,20 +140,18 @@ def scan_packets(path: Path, stream: int) -> Timetable:
             if packet.stream is not video:
                 continue
             demuxed += 1
-            if packet.is_discard:
-                hidden += 1
-                continue
-            if codec == "vp8" and not bytes(packet)[0] & 0x10:
-                continue
             if packet.pts is None:
                 regular = False
                 continue
-            if first_key_pts is None:
-                first_key_pts = packet.pts
-                # Pictures before the first key frame, or shown before it, may not be decodable.
+            if first_pts is None:
+                first_pts = packet.pts
                 regular = regular and packet.is_keyframe
-            regular = regular and packet.pts >= first_key_pts
-            shown.append(packet.pts)
+            # Pictures before the first key frame, or shown before it, may not be decodable.
+            regular = regular and packet.pts >= first_pts
+            if packet.is_discard:
+                hidden += 1
+            elif codec != "vp8" or bytes(packet)[0] & _VP8_SHOW_FRAME:
+                shown.append(packet.pts)
         missing = failure or _missing(container, video, demuxed, end)
         hidden += max(0, video.frames - demuxed) if missing is None and "mp4" in container.format.name else 0
     pts = np.sort(np.asarray(shown, dtype=np.int64))
@@ -164,28 +174,16 @@ def _missing(container: Any, video: Any, demuxed: int, end: Fraction) -> str | N
 
 def _first_frame(container: Any, stream: Any, path: Path) -> Any:
     """The first picture that decodes, skipping damaged packets. One thread: nothing is decoded ahead."""
-    border.configure_decoder(stream, threads=False)
-    failure = ""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            break
-        except border.AV_ERRORS as error:
-            failure = border.reason(error)
-            break
-        try:
-            frames = packet.decode()
-        except border.AV_ERRORS as error:
-            failure = border.reason(error)
-            continue
-        if frames:
-            frame = frames[0]
+    decoder = PacketDecoder(container, stream, threads=False)
+    while (batch := decoder.next_batch()) is not None:
+        if batch:
+            frame = batch.popleft()
             if frame.width * frame.height > border.MAX_PIXELS:
-                raise VideoError(f"{path}: {frame.width}x{frame.height} is more than {border.MAX_PIXELS} pixels")
+                raise VideoError(
+                    f"{path}: {frame.width}x{frame.height} is more than {border.MAX_PIXELS} pixels; scale it down"
+                )
             return frame
-    detail = f" ({failure})" if failure else ""
+    detail = f" ({decoder.failure[1]})" if decoder.failure else ""
     raise VideoError(f"{path}: no frame of the video can be decoded{detail}; copy, download or convert it again")
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from vos.errors import VideoError
-from vos.video.decoder import DamagedPacket, Decoder
+from vos.video.decoder import Decoder
+from vos.video.packets import DamagedPacket
 from vos.video.probe import Probe
-from vos.video.timeline import Timeline
 from vos.video.types import Frame
 
 # A wanted frame this little ahead of the last one is decoded up to instead of sought.
@@ -30,21 +30,31 @@ class RandomReader:
     """Reads single frames with a decoder of its own, kept between calls so that neighbours are cheap.
 
     A file whose packets do not tell its frames for certain (damage, missing timestamps, codecs with hidden pictures)
-    is decoded once in full to learn them, on the first call.
+    is decoded once in full to learn them, when the reader is made.
+
+    Args:
+        path, probe: The file and what is known of it.
+        damaged: Whether a full pass has found damage that the packets do not show. Until one has, frame n of such a
+            file is the n-th stored picture, afterwards the n-th that decodes, as iteration counts.
+
+    Attributes:
+        pts: (N,) int64, presentation times of all frames, as iteration gives them.
     """
 
-    def __init__(self, path: Path, probe: Probe) -> None:
+    def __init__(self, path: Path, probe: Probe, *, damaged: bool = False) -> None:
         self._path = path
         self._probe = probe
+        self._damaged = damaged
         self._decoder: Decoder | None = None
         self._pictures: Iterator[Any] = iter(())
         # Index of the picture that the open decoder gives next; None when no position is known.
         self._next: int | None = None
         table = probe.timetable
-        self._pts = np.zeros(0, np.int64)
-        self._seekable = self._threads = table is not None and table.is_exact
-        if table is not None and table.is_exact:
-            self._pts = table.pts
+        self.pts = np.zeros(0, np.int64)
+        self._seekable = self._threads = False
+        if table is not None and table.is_exact and not damaged:
+            self.pts = table.pts
+            self._seekable = self._threads = True
         else:
             self._learn()
 
@@ -66,7 +76,7 @@ class RandomReader:
         self._decoder, self._pictures, self._next = None, iter(()), None
 
     def _read(self, index: int) -> Frame:
-        count = len(self._pts)
+        count = len(self.pts)
         if not 0 <= index < count:
             raise VideoError(f"{self._path}: no frame {index}; the video has frames 0 to {count - 1}")
         if self._next is not None and self._next <= index <= self._next + _FORWARD_FRAMES:
@@ -94,7 +104,7 @@ class RandomReader:
             self._next = 0
         else:
             self._next = None
-            self._decoder.seek(int(self._pts[start]))
+            self._decoder.seek(int(self.pts[start]))
         self._pictures = self._decoder.pictures()
 
     def _advance(self, index: int) -> Frame | None:
@@ -106,9 +116,11 @@ class RandomReader:
             position = self._next if self._next is not None else self._position_after_seek(picture)
             if position is None or position > index:
                 break
+            if self._seekable and picture.pts != self.pts[position]:
+                raise DamagedPacket("a picture is missing")
             self._next = position + 1
             if position == index:
-                return decoder.frame(picture, index, int(self._pts[index]))
+                return decoder.frame(picture, index, int(self.pts[index]))
         self._next = None
         return None
 
@@ -116,18 +128,20 @@ class RandomReader:
         """Which frame the first picture after a seek is; None if it cannot be trusted."""
         if picture.pts is None or not picture.key_frame or picture.is_corrupt:
             return None
-        position = int(np.searchsorted(self._pts, picture.pts))
-        return position if position < len(self._pts) and self._pts[position] == picture.pts else None
+        position = int(np.searchsorted(self.pts, picture.pts))
+        return position if position < len(self.pts) and self.pts[position] == picture.pts else None
 
     def _learn(self) -> None:
         """Decodes the whole file with one thread and notes the times of the frames that come out."""
         self.close()
         self._threads = False
-        timeline = Timeline(self._probe.nominal_step)
+        timeline = self._probe.timeline()
         decoder = Decoder(self._path, self._probe, threads=False)
         try:
             times = [timeline.place(picture.pts, picture.dts) for picture in decoder.pictures()]
-            self._seekable = timeline.repaired == 0 and decoder.failure is None
+            # Around damage, what a decoder makes of a picture depends on where it started.
+            damaged = self._damaged or decoder.failure is not None or self._probe.truncation is not None
+            self._seekable = timeline.repaired == 0 and not damaged
         finally:
             decoder.close()
-        self._pts = np.asarray(times, np.int64)
+        self.pts = np.asarray(times, np.int64)
