@@ -24,6 +24,7 @@ class CommandEntry:
 COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on the first."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
+    "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
 }
 
 

@@ -1,0 +1,148 @@
+"""Damaged and cut files: every frame that decodes, then one clear word about where it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from vos.errors import VideoError
+from vos.video import ReadAhead, open_source
+
+FAST_START = {"movflags": "faststart"}
+
+
+def cut_short(path: Path, part: float = 0.6) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"container_options": FAST_START}),
+        ("a.mkv", {}),
+        ("fragments.mp4", {"container_options": {"movflags": "frag_keyframe+empty_moov+delay_moov"}}),
+    ],
+)
+def test_a_file_that_ends_early_gives_its_frames_and_then_says_so(
+    clips: Any, name: str, options: dict[str, Any]
+) -> None:
+    path = cut_short(clips.make(name, range(60), **options))
+    with open_source(path) as source:
+        assert source.info.is_truncated
+        frames = list(source)
+        damage = source.truncation
+        assert 20 <= len(frames) < 60
+        # The picture at the very end may be concealed; all others are whole.
+        clips.assert_painted(frames[:-1])
+        assert damage is not None and damage.frame_index <= len(frames)
+        assert f"incomplete from frame {damage.frame_index} (" in str(damage)
+        assert source.info.frame_count == len(frames)
+        for index in (len(frames) - 1, 3):
+            assert np.array_equal(source.read_at(index).rgb, frames[index].rgb)
+
+
+def damage_packet(path: Path, number: int) -> Path:
+    """Overwrites the bytes of one packet of an mp4."""
+    with av.open(str(path)) as container:
+        packet = next(p for i, p in enumerate(container.demux(video=0)) if i == number)
+        position, size = packet.pos, packet.size
+    data = bytearray(path.read_bytes())
+    data[position : position + size] = b"\xff" * size
+    path.write_bytes(data)
+    return path
+
+
+def test_frames_after_a_damaged_packet_are_delivered_with_their_own_times(clips: Any) -> None:
+    # Every picture is a key frame, so exactly one is lost.
+    path = damage_packet(clips.make("a.mp4", range(40), options={"g": "1", "bf": "0"}), 17)
+    with open_source(path) as source:
+        assert not source.info.is_truncated
+        frames = list(source)
+        assert [clips.number_in(frame.rgb) for frame in frames] == [i for i in range(40) if i != 17]
+        assert [round(frame.time * 25) for frame in frames] == [i for i in range(40) if i != 17]
+        assert [frame.index for frame in frames] == list(range(39))
+        damage = source.truncation
+        assert damage is not None and (damage.frame_index, damage.time) == (17, pytest.approx(17 / 25))
+        assert source.info.is_truncated and source.info.frame_count == 39
+        assert clips.number_in(source.read_at(20).rgb) == 21
+
+
+def test_two_passes_over_a_damaged_file_give_the_same_bytes(clips: Any) -> None:
+    path = damage_packet(clips.make("a.mp4", range(40)), 15)
+    with open_source(path) as one, open_source(path) as two:
+        pairs = list(zip(one, two, strict=True))
+    assert len(pairs) >= 12
+    assert all(a.pts == b.pts and np.array_equal(a.rgb, b.rgb) for a, b in pairs)
+
+
+def test_read_ahead_hands_truncation_on(clips: Any) -> None:
+    path = cut_short(clips.make("a.mp4", range(60), container_options=FAST_START))
+    with ReadAhead(open_source(path)) as source:
+        count = sum(1 for _ in source)
+        assert source.truncation is not None
+        assert source.info.frame_count == count
+
+
+def _audio_only(folder: Path) -> Path:
+    path = folder / "sound.mka"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _written(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+UNREADABLE = {
+    "missing": (lambda folder: folder / "none.mp4", "no such file; check the path"),
+    "empty": (lambda folder: _written(folder, "empty.webm", b""), "the file is empty"),
+    "noise": (lambda folder: _written(folder, "noise.mp4", bytes(range(256)) * 40), "not a video that can be read"),
+    "text": (lambda folder: _written(folder, "notes.txt", b"hello\n" * 100), "no video stream"),
+    "audio only": (_audio_only, "no video stream .it holds only audio"),
+    "no moov": (lambda folder: _written(folder, "a.mp4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"), "not a video"),
+    "playlist": (
+        lambda folder: _written(folder, "list.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"),
+        "not a video|no video stream",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    make, words = UNREADABLE[name]
+    path = make(tmp_path)
+    with pytest.raises(VideoError, match=words) as caught:
+        open_source(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_video_of_which_nothing_decodes_is_refused(clips: Any) -> None:
+    path = clips.make("a.mp4", range(3), options={"g": "1", "bf": "0"})
+    for number in range(3):
+        damage_packet(path, number)
+    with pytest.raises(VideoError, match="no frame of the video can be decoded"):
+        open_source(path)
+
+
+def test_a_clip_cut_to_a_few_pictures_still_gives_those(clips: Any) -> None:
+    path = clips.make("a.mp4", range(40), container_options=FAST_START)
+    with av.open(str(path)) as container:
+        third = [packet.pos for packet in container.demux(video=0) if packet.size][3]
+    path.write_bytes(path.read_bytes()[:third])
+    with open_source(path) as source:
+        assert len(list(source)) == 3
+        assert source.truncation is not None

@@ -1,0 +1,70 @@
+"""Which codecs videos can be written with. A further one is a further row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import av
+
+from vos.errors import OutputError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How one codec is used.
+
+    Attributes:
+        encoders: FFmpeg encoders that can do it, best first.
+        containers: Extensions of files it can go into.
+        input_format: Layout of the arrays that `VideoEncoder.write` takes: `rgb24` (H, W, 3) or `rgba` (H, W, 4).
+        pixel_format: What is stored.
+        multiple: Width and height are padded to multiples of this.
+        is_lossless: Whether the arrays come back equal; such codecs have no `crf`.
+        options: Encoder options by encoder name.
+    """
+
+    encoders: tuple[str, ...]
+    containers: tuple[str, ...]
+    pixel_format: str
+    input_format: str = "rgb24"
+    multiple: int = 1
+    is_lossless: bool = False
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+CODECS: dict[str, Codec] = {
+    "h264": Codec(
+        encoders=("libx264", "libopenh264", "h264_videotoolbox"),
+        containers=(".mp4", ".mov", ".mkv"),
+        pixel_format="yuv420p",
+        multiple=2,
+        options={"libx264": {"preset": "veryfast"}},
+    ),
+    "ffv1": Codec(encoders=("ffv1",), containers=(".mkv",), pixel_format="bgr0", is_lossless=True),
+}
+
+# Extension -> FFmpeg's name of the container format.
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+# Encoders that take a constant quality, and the name of that option.
+QUALITY_OPTIONS = {"libx264": "crf"}
+
+
+def find_encoder(codec: str, extension: str) -> tuple[Codec, str]:
+    """The codec's row and the best of its encoders in this build of FFmpeg.
+
+    Raises:
+        UsageError: No such codec, or it cannot go into that kind of file.
+        OutputError: This build of PyAV has none of the encoders.
+    """
+    row = CODECS.get(codec)
+    if row is None:
+        raise UsageError(f"video codec {codec!r} is not one of {', '.join(CODECS)}")
+    if extension.lower() not in row.containers:
+        known = ", ".join(row.containers)
+        raise UsageError(f"{codec} video cannot be written to a file named *{extension}; use {known}")
+    for encoder in row.encoders:
+        if encoder in av.codecs_available:
+            return row, encoder
+    raise OutputError(f"this build of PyAV cannot write {codec} (needs one of {', '.join(row.encoders)}); reinstall av")

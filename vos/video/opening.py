@@ -1,0 +1,148 @@
+"""`open_source`: from what a user names to the backend that reads it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from vos.errors import UsageError, VideoError
+from vos.video.types import FrameSource
+
+Backend = Literal["auto", "pyav", "images", "raw", "webcam", "decord"]
+
+_CAMERA = re.compile(r"camera:(\d+)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Options of `open_source`; None where the caller gave none."""
+
+    rate: Fraction | None
+    size: tuple[int, int] | None
+    pixel_format: str | None
+    stream: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """How a backend is opened and which options mean something to it."""
+
+    open: Callable[[str, _Options], FrameSource]
+    accepts: frozenset[str]
+
+
+def _open_pyav(spec: str, options: _Options) -> FrameSource:
+    from vos.video.av_source import AvSource
+
+    return AvSource(Path(spec), stream=options.stream)
+
+
+def _open_images(spec: str, options: _Options) -> FrameSource:
+    from vos.video.images import ImageFolderSource
+
+    return ImageFolderSource(Path(spec), rate=options.rate)
+
+
+def _open_raw(spec: str, options: _Options) -> FrameSource:
+    from vos.video.raw import RawSource
+
+    if options.size is None or options.rate is None:
+        raise UsageError("raw video on standard input needs its size (WIDTHxHEIGHT) and rate (frames per second)")
+    pixel_format = options.pixel_format or "rgb24"
+    return RawSource(sys.stdin.buffer, size=options.size, rate=options.rate, pixel_format=pixel_format)
+
+
+def _open_webcam(spec: str, options: _Options) -> FrameSource:
+    from vos.video.webcam import WebcamSource
+
+    match = _CAMERA.fullmatch(spec)
+    if match is None:
+        raise UsageError(f"{spec}: a camera is named camera:0, camera:1, ...")
+    return WebcamSource(int(match[1]))
+
+
+def _open_decord(spec: str, options: _Options) -> FrameSource:
+    from vos.video.decord_source import DecordSource
+
+    return DecordSource(Path(spec))
+
+
+_BACKENDS: dict[str, _Entry] = {
+    "pyav": _Entry(_open_pyav, frozenset({"stream"})),
+    "images": _Entry(_open_images, frozenset({"rate"})),
+    "raw": _Entry(_open_raw, frozenset({"rate", "size", "pixel_format"})),
+    "webcam": _Entry(_open_webcam, frozenset()),
+    "decord": _Entry(_open_decord, frozenset()),
+}
+
+
+def open_source(
+    spec: str | Path,
+    *,
+    backend: Backend = "auto",
+    rate: Fraction | int | str | None = None,
+    size: tuple[int, int] | None = None,
+    pixel_format: str | None = None,
+    stream: int | None = None,
+) -> FrameSource:
+    """Opens whatever a user calls a video.
+
+    Args:
+        spec: A video file, a folder of images, `-` for raw frames on standard input, or `camera:0`.
+        backend: Which reader to use; `auto` chooses by `spec` and never takes `decord`, which refuses most clips.
+        rate: Frames per second of images or raw frames, as a number or `30000/1001`.
+        size: (width, height) of raw frames.
+        pixel_format: Pixel format of raw frames (rgb24, bgr24, rgba, bgra, gray).
+        stream: Number among the video streams of a file; None for the first that is not cover art.
+
+    Raises:
+        VideoError: Nothing there that can be read.
+        UsageError: An option that this kind of source does not have, or a value that cannot be.
+    """
+    name = backend if backend != "auto" else _choose(spec)
+    entry = _BACKENDS.get(name)
+    if entry is None:
+        raise UsageError(f"backend {name!r} is not one of auto, {', '.join(_BACKENDS)}")
+    options = _Options(None if rate is None else parse_rate(rate), size, pixel_format, stream)
+    for field in fields(options):
+        if getattr(options, field.name) is not None and field.name not in entry.accepts:
+            option = field.name.replace("_", " ")
+            raise UsageError(f"{spec}: the option {option!r} means nothing to a {name} source; leave it out")
+    return entry.open(str(spec), options)
+
+
+def parse_rate(rate: Fraction | int | str) -> Fraction:
+    """Frames per second from a number or a text like `25`, `29.97` or `30000/1001`.
+
+    Raises:
+        UsageError: Not a number above 0.
+    """
+    try:
+        value = Fraction(rate)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if value <= 0:
+        raise UsageError(f"a rate of {rate!r} cannot be; give frames per second like 25 or 30000/1001")
+    return value
+
+
+def _choose(spec: str | Path) -> str:
+    """Which backend reads `spec`. An existing path wins over every other reading of its name."""
+    path = Path(spec)
+    if path.is_dir():
+        return "images"
+    if path.exists() or isinstance(spec, Path):
+        return "pyav"
+    if spec == "-":
+        return "raw"
+    if _CAMERA.fullmatch(spec):
+        return "webcam"
+    if _URL.match(spec):
+        raise VideoError(f"{spec}: addresses are not opened; download the video and give the file")
+    return "pyav"
