@@ -12,7 +12,25 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it.
 _EXPORTS: dict[str, str] = {
+    "Box": "vos.prompts",
+    "Frame": "vos.video",
+    "FrameResult": "vos.results",
+    "FrameSource": "vos.video",
+    "Mask": "vos.prompts",
+    "MemoryPolicy": "vos.memory",
+    "Points": "vos.prompts",
+    "Polygon": "vos.prompts",
+    "Prompt": "vos.prompts",
+    "Stroke": "vos.prompts",
+    "VideoInfo": "vos.video",
+    "VideoTracker": "vos.tracker",
     "VosError": "vos.errors",
+    "load_model": "vos.video_model",
+    "open_source": "vos.video",
+    "paint_overlay": "vos.palette",
+    "read_masks": "vos.prompts",
+    "read_strokes": "vos.prompts",
+    "track_video": "vos.propagation",
 }
 
 __all__ = ["__version__", *_EXPORTS]

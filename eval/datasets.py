@@ -1,0 +1,46 @@
+"""The table of data sets: how each is laid out, which numbers it quotes, which split is scored by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eval.davis import plan_davis16, plan_davis17, plan_davis17_unsupervised
+from eval.errors import EvalUsageError
+from eval.headlines import Headline, davis_headline
+from eval.plan import Planner
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One data set and task.
+
+    Attributes:
+        title: For tables and reports.
+        planner: Finds sequences, objects and frames.
+        headline: Computes the numbers to quote.
+        default_split: Used when none is given.
+    """
+
+    title: str
+    planner: Planner
+    headline: Headline
+    default_split: str = "val"
+
+
+DATASETS: dict[str, Dataset] = {
+    "davis16": Dataset("DAVIS-2016", plan_davis16, davis_headline),
+    "davis17": Dataset("DAVIS-2017, semi-supervised", plan_davis17, davis_headline),
+    "davis17-unsupervised": Dataset("DAVIS-2017, unsupervised", plan_davis17_unsupervised, davis_headline),
+}
+
+
+def find_dataset(name: str) -> Dataset:
+    """Looks a data set up by name.
+
+    Raises:
+        EvalUsageError: There is no such data set; the message lists those that there are.
+    """
+    try:
+        return DATASETS[name]
+    except KeyError:
+        raise EvalUsageError(f"unknown data set {name!r}; choose one of {', '.join(DATASETS)}") from None

@@ -1,0 +1,180 @@
+"""DAVIS 2016 and 2017: which frames and objects are scored.
+
+Layout: <root>/Annotations/480p/<sequence>/<frame>.png (unsupervised: Annotations_unsupervised), with the lists of
+sequences in <root>/ImageSets/<year>/<split>.txt. Rules as in davis2017-evaluation (Pont-Tuset et al., "The 2017 DAVIS
+Challenge on Video Object Segmentation"; Caelles et al., "The 2019 DAVIS Challenge on VOS"):
+
+* semi-supervised: the first and the last frame are not scored; objects are the ids 1..max of the first frame, also
+  those without a pixel there; void (255) is background;
+* unsupervised: all frames are scored, void is excluded, at most 20 proposals are matched to the objects;
+* DAVIS-2016: one object, masks 0/255, otherwise as semi-supervised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.errors import DatasetError
+from eval.masks import VOID_LABEL, MaskFolder
+from eval.plan import EvaluationPlan, ObjectPlan, PlanRequest, SequencePlan
+from eval.png import read_labels
+
+RESOLUTION = "480p"
+MAX_PROPOSALS = 20
+_YEARS = {("unsupervised", "test-dev"): "2019", ("unsupervised", "test-challenge"): "2019"}
+
+
+def plan_davis16(request: PlanRequest) -> EvaluationPlan:
+    """DAVIS-2016: one object a sequence."""
+    sequences = []
+    for name in sequence_names(request, request.root / "ImageSets" / "2016" / f"{request.split}.txt"):
+        folder = _annotations(request.root, "Annotations", name)
+        stems = _inner_stems(name, frame_stems(folder, images=_images(request.root, name)))
+        sequences.append(
+            SequencePlan(
+                name=name,
+                stems=stems,
+                truth=MaskFolder(folder, "binary", truth=True),
+                predictions=MaskFolder(request.predictions / name, "binary"),
+                objects=(ObjectPlan(f"{name}_1", 1, tuple(range(len(stems)))),),
+            )
+        )
+    return EvaluationPlan(tuple(sequences))
+
+
+def plan_davis17(request: PlanRequest) -> EvaluationPlan:
+    """DAVIS-2017, semi-supervised."""
+    sequences, notes = [], []
+    for name in sequence_names(request, _list_file(request, "semi-supervised")):
+        folder = _annotations(request.root, "Annotations", name)
+        stems = frame_stems(folder, images=_images(request.root, name))
+        first = _first_frame(folder, stems[0])
+        notes += first.notes(name)
+        inner = _inner_stems(name, stems)
+        sequences.append(
+            SequencePlan(
+                name=name,
+                stems=inner,
+                truth=MaskFolder(folder, "labels", truth=True),
+                predictions=MaskFolder(request.predictions / name, "labels"),
+                objects=_objects(name, first.objects, len(inner)),
+            )
+        )
+    return EvaluationPlan(tuple(sequences), tuple(notes))
+
+
+def plan_davis17_unsupervised(request: PlanRequest) -> EvaluationPlan:
+    """DAVIS-2017, unsupervised: proposals are assigned to objects."""
+    sequences, notes = [], []
+    for name in sequence_names(request, _list_file(request, "unsupervised")):
+        folder = _annotations(request.root, "Annotations_unsupervised", name)
+        stems = frame_stems(folder, images=_images(request.root, name))
+        first = _first_frame(folder, stems[0])
+        notes += first.notes(name)
+        sequences.append(
+            SequencePlan(
+                name=name,
+                stems=stems,
+                truth=MaskFolder(folder, "labels", truth=True),
+                predictions=MaskFolder(request.predictions / name, "labels"),
+                objects=_objects(name, first.objects, len(stems)),
+                matching="hungarian",
+                max_proposals=MAX_PROPOSALS,
+                void=True,
+            )
+        )
+    return EvaluationPlan(tuple(sequences), tuple(notes))
+
+
+def sequence_names(request: PlanRequest, list_file: Path) -> tuple[str, ...]:
+    """The names in a list file, or those of them that the request asks for.
+
+    Raises:
+        DatasetError: There is no such list, it is empty, or it does not hold a name asked for.
+    """
+    if not list_file.is_file():
+        raise DatasetError(
+            f"{list_file}: no such list of sequences; check --root (the folder that holds Annotations and ImageSets) "
+            "and --split"
+        )
+    lines = list_file.read_text(encoding="utf-8").splitlines()
+    names = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not names:
+        raise DatasetError(f"{list_file}: names no sequence")
+    if request.sequences is None:
+        return names
+    unknown = [name for name in request.sequences if name not in names]
+    if unknown:
+        raise DatasetError(f"{list_file}: has no sequence {', '.join(unknown)}; check --sequence and --split")
+    return request.sequences
+
+
+def frame_stems(folder: Path, images: int = 0) -> tuple[str, ...]:
+    """Stems of the annotation PNGs of one sequence, sorted.
+
+    Args:
+        folder: Annotation folder of the sequence.
+        images: Frames that the sequence has, if known; fewer annotations than that are an error.
+
+    Raises:
+        DatasetError: There is no annotation, or fewer than images.
+    """
+    stems = tuple(sorted(path.stem for path in folder.glob("*.png"))) if folder.is_dir() else ()
+    if not stems:
+        raise DatasetError(f"{folder}: no annotation (*.png) found; check --root and the list of sequences")
+    if len(stems) < images:
+        raise DatasetError(
+            f"{folder}: {len(stems)} annotation(s) for {images} frames. The ground truth of test splits is not "
+            "public: make a submission with `vos eval pack`"
+        )
+    return stems
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstFrame:
+    objects: int
+    only_void: bool
+
+    def notes(self, sequence: str) -> list[str]:
+        if self.objects:
+            return []
+        if self.only_void:
+            return [
+                f"{sequence}: the first annotation holds only 0 and 255, which this protocol reads as background and "
+                "void, so the sequence has no object; score DAVIS-2016 masks with --dataset davis16"
+            ]
+        return [f"{sequence}: no object in the first annotation, so the sequence adds no row"]
+
+
+def _first_frame(folder: Path, stem: str) -> _FirstFrame:
+    labels = read_labels(folder / f"{stem}.png")
+    void = labels == VOID_LABEL
+    objects = int(labels.max(where=~void, initial=0))
+    return _FirstFrame(objects, only_void=objects == 0 and bool(void.any()))
+
+
+def _objects(sequence: str, count: int, frames: int) -> tuple[ObjectPlan, ...]:
+    return tuple(ObjectPlan(f"{sequence}_{k}", k, tuple(range(frames))) for k in range(1, count + 1))
+
+
+def _inner_stems(sequence: str, stems: tuple[str, ...]) -> tuple[str, ...]:
+    if len(stems) < 3:
+        raise DatasetError(
+            f"{sequence}: {len(stems)} annotated frame(s); the first and the last are not scored, so nothing is left. "
+            "Take the sequence out of the list"
+        )
+    return stems[1:-1]
+
+
+def _list_file(request: PlanRequest, task: str) -> Path:
+    year = _YEARS.get((task, request.split), "2017")
+    return request.root / "ImageSets" / year / f"{request.split}.txt"
+
+
+def _annotations(root: Path, kind: str, sequence: str) -> Path:
+    return root / kind / RESOLUTION / sequence
+
+
+def _images(root: Path, sequence: str) -> int:
+    return len(list((root / "JPEGImages" / RESOLUTION / sequence).glob("*.jpg")))

@@ -1,0 +1,190 @@
+"""Masks of one frame as they lie on disk, and how the scorer takes bit planes out of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+
+from eval.errors import MaskFileError
+from eval.png import read_labels
+
+VOID_LABEL = 255
+
+MaskKind = Literal["labels", "binary", "per-object"]
+"""labels: one PNG a frame, the pixel value is the object id. binary: one PNG a frame, 0 and one other value.
+per-object: one binary PNG per object and frame, in a folder per object, so that objects may overlap."""
+
+Window = tuple[slice, slice]
+
+
+class FrameMasks(Protocol):
+    """All masks of one frame, from one side (ground truth or prediction)."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+
+    @property
+    def max_id(self) -> int:
+        """The highest object id that has a pixel; 0 if none has."""
+
+    def support(self) -> np.ndarray:
+        """(H, W) array that is non-zero wherever some mask is."""
+
+    def planes(self, ids: tuple[int, ...], window: Window) -> np.ndarray:
+        """(h, w) uint8 inside `window`: bit k is the mask of ids[k]; at most eight ids."""
+
+    def without(self, void: np.ndarray) -> FrameMasks:
+        """The same masks with the pixels of `void`, (H, W) bool, taken out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelMap:
+    """Masks given by one index map: (H, W) uint8 or uint16, 0 is background."""
+
+    labels: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.labels.shape[0], self.labels.shape[1]
+
+    @property
+    def max_id(self) -> int:
+        return int(self.labels.max())
+
+    def support(self) -> np.ndarray:
+        return self.labels
+
+    def planes(self, ids: tuple[int, ...], window: Window) -> np.ndarray:
+        labels = self.labels[window]
+        planes = (labels == ids[0]).view(np.uint8)
+        for bit, object_id in enumerate(ids[1:], start=1):
+            planes |= (labels == object_id).view(np.uint8) << np.uint8(bit)
+        return planes
+
+    def without(self, void: np.ndarray) -> LabelMap:
+        return LabelMap(np.where(void, np.uint8(0), self.labels))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskStack:
+    """Masks given one by one, which may overlap: (H, W) bool arrays by object id."""
+
+    shape: tuple[int, int]
+    masks: dict[int, np.ndarray]
+
+    @property
+    def max_id(self) -> int:
+        return max((object_id for object_id, mask in self.masks.items() if mask.any()), default=0)
+
+    def support(self) -> np.ndarray:
+        support = np.zeros(self.shape, np.uint8)
+        for mask in self.masks.values():
+            support |= mask.view(np.uint8)
+        return support
+
+    def planes(self, ids: tuple[int, ...], window: Window) -> np.ndarray:
+        planes: np.ndarray = np.zeros(self.shape, np.uint8)[window]
+        for bit, object_id in enumerate(ids):
+            if object_id in self.masks:
+                planes |= self.masks[object_id][window].view(np.uint8) << np.uint8(bit)
+        return planes
+
+    def without(self, void: np.ndarray) -> MaskStack:
+        return MaskStack(self.shape, {object_id: mask & ~void for object_id, mask in self.masks.items()})
+
+
+def common_window(a: FrameMasks, b: FrameMasks) -> Window | None:
+    """The part of the frame that counting has to look at; None if both sides are empty.
+
+    The bounding box of all masks, one pixel wider: boundary pixels lie at most one pixel above or left of a mask, and
+    a pixel of background to its right and below tells a mask that ends from one that touches the edge of the frame.
+    """
+    support = a.support() | b.support()
+    if support.dtype != np.uint8:
+        support = (support != 0).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(support)
+    if width == 0:
+        return None
+    return slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFolder:
+    """The masks of one sequence on disk.
+
+    Attributes:
+        folder: For per-object masks the parent of the object folders, otherwise the folder of the PNGs.
+        kind: How masks are stored.
+        object_folder: Format of an object folder's name from its id (per-object masks only).
+        truth: Ground truth; any non-zero value of a binary mask counts, and an object without a file is absent.
+    """
+
+    folder: Path
+    kind: MaskKind
+    object_folder: str = "{:03d}"
+    truth: bool = False
+
+    def files(self, stem: str, ids: tuple[int, ...]) -> tuple[Path, ...]:
+        """The files that hold the masks of the objects `ids` in frame `stem`."""
+        if self.kind == "per-object":
+            return tuple(self.folder / self.object_folder.format(object_id) / f"{stem}.png" for object_id in ids)
+        return (self.folder / f"{stem}.png",)
+
+    def read(self, stem: str, ids: tuple[int, ...], shape: tuple[int, int] | None) -> FrameMasks:
+        """Reads the masks of frame `stem`.
+
+        Args:
+            stem: File name without ".png".
+            ids: Objects wanted; only per-object folders need it.
+            shape: Size that the masks must have, and the size of an empty result where a file is absent.
+                None takes the size of the file and makes an absent file an error.
+
+        Raises:
+            FileNotFoundError: `shape` is None and a file is absent.
+            MaskFileError: A file is unreadable, of another size, or not binary where it must be.
+        """
+        if self.kind != "per-object":
+            path = self.files(stem, ids)[0]
+            if shape is not None and not path.exists():
+                return LabelMap(np.zeros(shape, np.uint8))
+            return LabelMap(self._read_one(path, shape))
+        masks: dict[int, np.ndarray] = {}
+        for object_id, path in zip(ids, self.files(stem, ids), strict=True):
+            if path.exists():
+                mask = self._read_one(path, shape) != 0
+                shape = (mask.shape[0], mask.shape[1])
+                masks[object_id] = mask
+        if shape is None:
+            raise FileNotFoundError(f"{self.folder}: no object has a mask for frame {stem}")
+        return MaskStack(shape, masks)
+
+    def _read_one(self, path: Path, shape: tuple[int, int] | None) -> np.ndarray:
+        labels = read_labels(path)
+        if shape is not None and labels.shape != shape:
+            raise MaskFileError(
+                f"{path}: {labels.shape[1]}x{labels.shape[0]} pixels, but the ground truth of this frame has "
+                f"{shape[1]}x{shape[0]}; write predictions at the size of the annotation"
+            )
+        if self.kind == "labels":
+            return labels
+        if not self.truth:
+            _require_binary(path, labels)
+        return (labels != 0).view(np.uint8)
+
+
+def _require_binary(path: Path, labels: np.ndarray) -> None:
+    highest = int(labels.max())
+    if highest in (1, VOID_LABEL) and not np.any((labels != 0) & (labels != highest)):
+        return
+    if highest:
+        values = [int(value) for value in np.unique(labels)]
+        shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
+        raise MaskFileError(
+            f"{path}: holds the values {shown}; a single-object mask may hold 0 and either 1 or 255. "
+            "Threshold soft masks and merge objects before scoring"
+        )

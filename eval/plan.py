@@ -1,0 +1,107 @@
+"""What is to be scored, before any mask is compared: sequences, objects, and the frames in which each object counts.
+
+A data set's module turns its folders into these descriptions; the scorer needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from eval.masks import MaskFolder
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPlan:
+    """One object of a sequence.
+
+    Attributes:
+        name: Name of its row in reports.
+        object_id: Its id in the ground truth, from 1.
+        frames: Positions in `SequencePlan.stems` at which it is scored, ascending, not empty.
+        group: Which average the object belongs to ("seen", "unseen", or "all").
+    """
+
+    name: str
+    object_id: int
+    frames: tuple[int, ...]
+    group: str = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class SequencePlan:
+    """One sequence.
+
+    Attributes:
+        name: Name in the data set.
+        stems: File names without extension of the frames at which some object is scored, in order.
+        truth, predictions: Where the masks are.
+        objects: Objects to score. May be empty: the sequence then adds no row.
+        matching: "id": prediction k is compared with object k. "hungarian": predictions are proposals, assigned to
+            objects so that the sum of J&F is greatest.
+        extra_ids: What a predicted id above the highest object id means (matching by id only).
+        max_proposals: Highest predicted id allowed when matching is "hungarian".
+        void: Pixels labelled 255 in the ground truth are taken out of both sides before anything is counted.
+    """
+
+    name: str
+    stems: tuple[str, ...]
+    truth: MaskFolder
+    predictions: MaskFolder
+    objects: tuple[ObjectPlan, ...]
+    matching: Literal["id", "hungarian"] = "id"
+    extra_ids: Literal["refuse", "ignore"] = "refuse"
+    max_proposals: int = 20
+    void: bool = False
+
+    def ids_by_frame(self) -> list[tuple[int, ...]]:
+        """Ids of the objects scored at each position of `stems`."""
+        ids: list[list[int]] = [[] for _ in self.stems]
+        for plan in self.objects:
+            for position in plan.frames:
+                ids[position].append(plan.object_id)
+        return [tuple(frame_ids) for frame_ids in ids]
+
+    def missing_predictions(self) -> list[Path]:
+        """Predicted files that the protocol needs and that do not exist, in frame order."""
+        return [
+            path
+            for stem, ids in zip(self.stems, self.ids_by_frame(), strict=True)
+            if ids
+            for path in self.predictions.files(stem, ids)
+            if not path.is_file()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What the user asked for, as the modules of the data sets need it.
+
+    Attributes:
+        root: Folder of the data set, or of the user's own ground truth.
+        predictions: Folder with a folder per sequence.
+        split: Part of the data set.
+        sequences: Only these sequences, in this order; None for all of the split.
+        given_frame: YouTube-VOS: whether the frame in which an object's mask is given is scored.
+        unseen: YouTube-VOS and LVOS: file that names the unseen categories or videos, one a line.
+    """
+
+    root: Path
+    predictions: Path
+    split: str
+    sequences: tuple[str, ...] | None = None
+    given_frame: Literal["exclude", "include"] = "exclude"
+    unseen: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """All sequences, and remarks that belong in the report (for example sequences without objects)."""
+
+    sequences: tuple[SequencePlan, ...]
+    notes: tuple[str, ...] = ()
+
+
+Planner = Callable[[PlanRequest], EvaluationPlan]

@@ -1,0 +1,155 @@
+"""Scores a folder of predictions: plan, check that all is there, count frames (in processes if asked), report."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from eval.datasets import find_dataset
+from eval.errors import DatasetError, EvalUsageError, MissingPredictionsError
+from eval.plan import PlanRequest, SequencePlan
+from eval.report import Report, object_scores
+from eval.scoring import count_frames, object_series
+
+FRAMES_PER_TASK = 24
+"""Frames that a worker counts at a time: small enough to share one long sequence out, large next to the overhead."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a finished sequence, the number of finished sequences, and their total."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    sequence: int
+    plan: SequencePlan
+    positions: range
+
+
+def evaluate(
+    predictions: str | Path,
+    *,
+    dataset: str,
+    root: str | Path,
+    split: str | None = None,
+    sequences: Sequence[str] | None = None,
+    jobs: int = 1,
+    allow_missing: bool = False,
+    given_frame: Literal["exclude", "include"] = "exclude",
+    unseen: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Scores predicted masks against the ground truth of a data set.
+
+    Args:
+        predictions: Folder with one folder of PNGs per sequence, named as the annotations are.
+        dataset: A name in `eval.datasets.DATASETS`.
+        root: Folder of the data set.
+        split: Part of the data set; by default the one that the data set is usually scored on.
+        sequences: Score only these.
+        jobs: Worker processes, at least 1.
+        allow_missing: Score absent predictions as empty masks instead of refusing to score.
+        given_frame: YouTube-VOS only, see `PlanRequest`.
+        unseen: YouTube-VOS and LVOS only, see `PlanRequest`.
+        progress: Told of each finished sequence.
+
+    Returns:
+        The report. Its numbers do not depend on `jobs`.
+
+    Raises:
+        DatasetError: The ground truth is absent, incomplete, or has nothing to score.
+        MissingPredictionsError: Predictions are absent and `allow_missing` is off.
+        MaskFileError: A mask is unreadable, of another size, or has ids that the protocol does not allow.
+        EvalUsageError: An unknown data set, or an impossible option.
+
+    Example:
+        >>> report = evaluate("results/", dataset="davis16", root="DAVIS", split="val")  # doctest: +SKIP
+        >>> print(f"J&F {report.j_and_f:.3f}")  # doctest: +SKIP
+    """
+    if jobs < 1:
+        raise EvalUsageError(f"--jobs {jobs}: at least one process is needed")
+    entry = find_dataset(dataset)
+    request = PlanRequest(
+        root=_existing_folder(root, "ground truth"),
+        predictions=_existing_folder(predictions, "predictions"),
+        split=split or entry.default_split,
+        sequences=tuple(sequences) if sequences else None,
+        given_frame=given_frame,
+        unseen=Path(unseen) if unseen is not None else None,
+    )
+    plan = entry.planner(request)
+    missing = tuple(path for item in plan.sequences for path in item.missing_predictions())
+    if missing and not allow_missing:
+        raise MissingPredictionsError(missing)
+    if not any(item.objects for item in plan.sequences):
+        raise DatasetError("; ".join((f"{request.root}: no object to score", *plan.notes)))
+    rows = []
+    for done, (item, frames) in enumerate(_count_sequences(plan.sequences, jobs), start=1):
+        rows += [object_scores(item.name, series) for series in object_series(item, frames)]
+        if progress is not None:
+            progress(item.name, done, len(plan.sequences))
+    report = Report(
+        dataset=dataset,
+        split=request.split,
+        objects=tuple(rows),
+        notes=plan.notes,
+        missing=tuple(str(path) for path in missing),
+    )
+    return replace(report, headline=entry.headline(report))
+
+
+def _existing_folder(path: str | Path, what: str) -> Path:
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder of {what}")
+    return folder
+
+
+def _count_sequences(plans: tuple[SequencePlan, ...], jobs: int) -> Iterator[tuple[SequencePlan, list[np.ndarray]]]:
+    """Counts of every sequence, in order."""
+    tasks = [
+        _Task(index, plan, range(start, min(start + FRAMES_PER_TASK, len(plan.stems))))
+        for index, plan in enumerate(plans)
+        for start in range(0, len(plan.stems), FRAMES_PER_TASK)
+    ]
+    with _mapper(min(jobs, len(tasks))) as run_all:
+        results = zip(tasks, run_all(tasks), strict=True)
+        task, counts = next(results)
+        for index, plan in enumerate(plans):
+            frames: list[np.ndarray] = []
+            while task.sequence == index:
+                frames += counts
+                task, counts = next(results, (_Task(len(plans), plan, range(0)), []))
+            yield plan, frames
+
+
+@contextmanager
+def _mapper(jobs: int) -> Iterator[Callable[[list[_Task]], Iterable[list[np.ndarray]]]]:
+    if jobs <= 1:
+        yield lambda tasks: map(_run, tasks)
+        return
+    with _process_context().Pool(jobs, initializer=_prepare_worker) as pool:
+        yield lambda tasks: pool.imap(_run, tasks)
+
+
+def _process_context() -> BaseContext:
+    """Forking starts workers in milliseconds but is unsafe beside running threads; then, and elsewhere, spawn."""
+    can_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+    return multiprocessing.get_context("fork" if can_fork else "spawn")
+
+
+def _prepare_worker() -> None:
+    # Each worker has a processor of its own; OpenCV's threads would only fight over them.
+    cv2.setNumThreads(1)
+
+
+def _run(task: _Task) -> list[np.ndarray]:
+    return count_frames(task.plan, task.positions)

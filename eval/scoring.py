@@ -1,0 +1,142 @@
+"""Streams the frames of a sequence and turns their counts into J and F per object and frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.counting import COUNTS, count_all_pairs, count_by_id
+from eval.errors import MaskFileError
+from eval.masks import VOID_LABEL, FrameMasks, LabelMap
+from eval.measures import MaskCounts, boundary_measure, region_similarity
+from eval.plan import SequencePlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectSeries:
+    """J and F of one object over its scored frames.
+
+    Attributes:
+        name, object_id, group: As in `ObjectPlan`; the row's name follows the protocol's order of rows.
+        proposal: Id of the prediction it was compared with.
+        stems: Names of the scored frames.
+        j, f: (T,) float64 in [0, 1].
+    """
+
+    name: str
+    object_id: int
+    group: str
+    proposal: int
+    stems: tuple[str, ...]
+    j: np.ndarray
+    f: np.ndarray
+
+
+def count_frames(plan: SequencePlan, positions: range) -> list[np.ndarray]:
+    """Counts the frames of a sequence at `positions`; holds one frame in memory at a time.
+
+    Returns:
+        One int64 array a frame: (6, N) for N objects compared by id (zeros for an object not scored in that frame), or
+        (6, P + 1, N) for P proposals, whose last row stands for a proposal without a pixel.
+    """
+    ids_by_frame = plan.ids_by_frame()
+    column = {item.object_id: index for index, item in enumerate(plan.objects)}
+    results = []
+    for position in positions:
+        ids = ids_by_frame[position]
+        if not ids:
+            results.append(np.zeros((COUNTS, len(plan.objects)), np.int64))
+            continue
+        stem = plan.stems[position]
+        truth = plan.truth.read(stem, ids, None)
+        prediction = plan.predictions.read(stem, ids, truth.shape)
+        # Proposals are counted before void is taken out: one that lies in void altogether is still a proposal.
+        highest = prediction.max_id
+        if plan.void:
+            prediction, truth = _without_void(prediction, truth)
+        if plan.matching == "hungarian":
+            _refuse_ids_above(plan, position, highest, plan.max_proposals, "proposals that the protocol allows")
+            results.append(count_all_pairs(prediction, truth, highest + 1, len(plan.objects)))
+        else:
+            if plan.extra_ids == "refuse" and plan.predictions.kind == "labels":
+                limit = max(item.object_id for item in plan.objects)
+                _refuse_ids_above(plan, position, highest, limit, "object id(s) of this sequence")
+            counts = np.zeros((COUNTS, len(plan.objects)), np.int64)
+            counts[:, [column[object_id] for object_id in ids]] = count_by_id(prediction, truth, ids)
+            results.append(counts)
+    return results
+
+
+def _without_void(prediction: FrameMasks, truth: FrameMasks) -> tuple[FrameMasks, FrameMasks]:
+    if not isinstance(truth, LabelMap):
+        return prediction, truth
+    void = truth.labels == VOID_LABEL
+    return (prediction.without(void), truth.without(void)) if void.any() else (prediction, truth)
+
+
+def _refuse_ids_above(plan: SequencePlan, position: int, highest: int, limit: int, meaning: str) -> None:
+    if highest <= limit:
+        return
+    path = plan.predictions.files(plan.stems[position], ())[0]
+    hint = ""
+    if highest == VOID_LABEL:
+        hint = "; masks stored as 0/255 need 1 instead of 255, or --dataset davis16 if there is one object"
+    raise MaskFileError(f"{path}: holds the id {highest}, above the {limit} {meaning}{hint}")
+
+
+def object_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSeries]:
+    """J and F of each object from the counts of all frames of the sequence, in the protocol's order of rows."""
+    if not plan.objects:
+        return []
+    if plan.matching == "hungarian":
+        return _matched_series(plan, frames)
+    counts = np.stack(frames, axis=-1)  # (6, N, T)
+    series = []
+    for index, item in enumerate(plan.objects):
+        own = MaskCounts(*counts[:, index, list(item.frames)])
+        series.append(
+            ObjectSeries(
+                name=item.name,
+                object_id=item.object_id,
+                group=item.group,
+                proposal=item.object_id,
+                stems=tuple(plan.stems[position] for position in item.frames),
+                j=region_similarity(own),
+                f=boundary_measure(own),
+            )
+        )
+    return series
+
+
+def _matched_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSeries]:
+    """Assigns proposals to objects by the Hungarian method.
+
+    Parity: rows come in the order of the proposals and are then numbered 1, 2, ..., as in davis2017-evaluation. The
+    number in a row's name is therefore not the id of the object; `object_id` and `proposal` are.
+    """
+    # scipy.optimize takes as long to import as scoring dozens of frames; only this protocol needs it.
+    from scipy.optimize import linear_sum_assignment
+
+    proposals = max(len(plan.objects), *(frame.shape[1] - 1 for frame in frames))
+    # The last row of each frame is an empty proposal: repeating it gives every frame the same number of proposals.
+    padded = [
+        np.concatenate([frame[:, :-1], np.repeat(frame[:, -1:], proposals - frame.shape[1] + 1, axis=1)], axis=1)
+        for frame in frames
+    ]
+    counts = MaskCounts(*np.ascontiguousarray(np.stack(padded, axis=-1)))  # each (P, N, T)
+    j, f = region_similarity(counts), boundary_measure(counts)
+    quality = (np.mean(j, axis=2) + np.mean(f, axis=2)) / 2
+    rows, columns = linear_sum_assignment(-quality)
+    return [
+        ObjectSeries(
+            name=plan.objects[order].name,
+            object_id=plan.objects[column].object_id,
+            group=plan.objects[column].group,
+            proposal=int(row) + 1,
+            stems=plan.stems,
+            j=j[row, column],
+            f=f[row, column],
+        )
+        for order, (row, column) in enumerate(zip(rows, columns, strict=True))
+    ]

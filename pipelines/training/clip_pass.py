@@ -1,0 +1,87 @@
+"""One training pass over a batch of clips, run as a video: prompt, then frame after frame with its own memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipelines.training.losses import mask_iou, mask_loss, presence_loss
+from seem_model.aggregation import aggregate
+from seem_model.compact.layers import area_resize
+from seem_model.compact.model import CompactSEEM
+from seem_model.compact.pyramid import ImageFeatures
+
+_PROMPT_WEIGHT = 0.7
+_PRESENCE_WEIGHT = 0.2
+# Share of clips whose memory starts from the model's own mask of the prompt instead of the true mask.
+_START_FROM_PROMPT = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBatch:
+    """B clips of T frames with O objects."""
+
+    frames: Tensor  # (B, T, 3, S, S) uint8
+    masks: Tensor  # (B, T, O, S, S) bool
+    weight: Tensor  # (B, O) 0 for empty slots
+    positive: Tensor  # (B, O, S, S) prompt maps of the first frame
+    negative: Tensor  # (B, O, S, S)
+    kind: Tensor  # (B, O) int64
+
+    def to(self, device: torch.device) -> ClipBatch:
+        return ClipBatch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+
+
+def run_clips(model: CompactSEEM, batch: ClipBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    """Loss of one batch and numbers for the log. Predicted masks are fed back as memory, without gradient."""
+    clips, length = batch.frames.shape[:2]
+    encoded = model.encode_image(batch.frames.flatten(0, 1))
+    frames = [_frame_of(encoded, clips, length, t) for t in range(length)]
+    truth = batch.masks.float()
+    stride4 = [area_resize(truth[:, t], (truth.shape[-2] // 4, truth.shape[-1] // 4)) for t in range(length)]
+    stride2 = [F.avg_pool2d(truth[:, t], 2).flatten(0, 1) for t in range(length)]
+    weight = batch.weight.flatten()
+    log: dict[str, float] = {}
+
+    maps = [area_resize(x, stride4[0].shape[-2:]) for x in (batch.positive, batch.negative)]
+    passes = model.segment_prompt(frames[0], maps[0], maps[1], batch.kind)
+    prompt_losses = [mask_loss(x.mask_logits.flatten(0, 1), stride2[0], weight) for x in passes]
+    prompt_loss = torch.stack(prompt_losses).mean()
+    log["prompt_iou"] = mask_iou(passes[-1].mask_logits.flatten(0, 1), stride2[0], weight)
+
+    own = torch.rand(clips, 1, 1, 1, generator=generator) < _START_FROM_PROMPT
+    first = torch.where(own.to(truth.device), passes[-1].mask_logits.detach().sigmoid(), stride4[0])
+    memory = [model.remember(frames[0], first, pinned=True)]
+    reference = model.reference_tokens(frames[0], first)
+    previous = first
+
+    losses: list[Tensor] = []
+    presence_losses: list[Tensor] = []
+    for t in range(1, length):
+        decoded = model.decode(frames[t], memory, reference, previous)
+        logits = decoded.mask_logits.flatten(0, 1)
+        visible = (batch.masks[:, t].flatten(2).sum(2) > 16).float().flatten()
+        losses.append(
+            mask_loss(logits, stride2[t], weight)
+            + 0.5 * mask_loss(decoded.early_logits.flatten(0, 1), stride2[t], weight)
+        )
+        presence_losses.append(presence_loss(decoded.presence_logits.flatten(), visible, weight))
+        log[f"iou_{t}"] = mask_iou(logits, stride2[t], weight * visible)
+        previous = aggregate(decoded.mask_logits.detach().sigmoid())[:, 1:]
+        if t + 1 < length:
+            trusted = (decoded.presence_logits.detach() > 0).float()
+            memory.append(model.remember(frames[t], previous, pinned=False, valid=trusted))
+
+    tracking = torch.stack(losses).mean() / 1.5
+    presence = torch.stack(presence_losses).mean()
+    total = tracking + _PROMPT_WEIGHT * prompt_loss + _PRESENCE_WEIGHT * presence
+    log |= {"track": tracking.item(), "prompt": prompt_loss.item(), "presence": presence.item(), "loss": total.item()}
+    return total, log
+
+
+def _frame_of(encoded: ImageFeatures, clips: int, length: int, t: int) -> ImageFeatures:
+    """Features of frame t out of a flattened (B*T) batch."""
+    return ImageFeatures(*(getattr(encoded, f.name).unflatten(0, (clips, length))[:, t] for f in fields(ImageFeatures)))

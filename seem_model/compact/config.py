@@ -1,0 +1,47 @@
+"""Sizes of the compact model. One frozen dataclass, stored beside the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Normalisation of the EfficientNet-Lite trunk: (x - 127) / 128 on RGB 0..255.
+PIXEL_MEAN = 127.0
+PIXEL_SCALE = 128.0
+
+# The side of every input image must be divisible by the trunk's total stride.
+SIZE_DIVISIBILITY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class CompactConfig:
+    """Channel counts and depths of the compact model.
+
+    Attributes:
+        dim: Channels at stride 16: image features, tokens, queries.
+        mid_dim: Channels at stride 8.
+        mask_dim: Channels at stride 4; a mask is the dot product of a mask embedding with these.
+        value_dim: Channels of the value that a memory frame stores per object and stride-16 cell.
+        key_dim: Learned part of the stride-16 correspondence key.
+        fine_key_dim: Learned part of the stride-8 correspondence key.
+        num_queries: Object queries per object.
+        num_layers: Layers of the query decoder.
+        num_heads: Attention heads.
+        foreground_tokens: Visual sampler tokens inside the reference mask.
+        background_tokens: Visual sampler tokens outside the reference mask.
+        memory_tokens: Memory prompt tokens per remembered frame (the M_p of the SEEM paper).
+        candidates: Stride-16 cells kept per query cell for the stride-8 read-out.
+    """
+
+    dim: int = 96
+    mid_dim: int = 64
+    mask_dim: int = 32
+    value_dim: int = 64
+    key_dim: int = 48
+    fine_key_dim: int = 32
+    num_queries: int = 4
+    num_layers: int = 2
+    num_heads: int = 4
+    foreground_tokens: int = 48
+    background_tokens: int = 24
+    memory_tokens: int = 4
+    candidates: int = 8

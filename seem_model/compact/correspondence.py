@@ -1,0 +1,114 @@
+"""Pixel read-out of memory frames: where was what is here now?
+
+Space-time memory reading (Oh et al., ICCV 2019) with constant-norm keys, in two levels. At stride 16 every cell
+attends to all cells of all remembered frames; the affinity is shared by all objects. At stride 8 every cell only
+compares itself with the children of its parent's best matches, so that the fine level costs a few percent of a
+full one and still reaches every remembered frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seem_model.compact.config import CompactConfig
+from seem_model.compact.memory import FrameMemory
+from seem_model.compact.pyramid import ImageFeatures, ungroup_children
+
+_EPS = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOut:
+    """What memory says about the current frame, for O objects."""
+
+    value: Tensor  # (B, O, value_dim, h, w)
+    mask: Tensor  # (B, O, h, w) propagated mask at stride 16, in [0, 1]
+    fine_mask: Tensor  # (B, O, 2h, 2w) propagated mask at stride 8, in [0, 1]
+
+
+class MemoryReader(nn.Module):
+    """Reads any number of remembered frames for all objects at once."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.candidates = config.candidates
+        # Objects move little between neighbouring memory frames: a Gaussian prior on distance, in units of the
+        # longer image side. The pinned frame may be long ago and gets none.
+        self.log_sigma = nn.Parameter(torch.tensor(0.14).log())
+        self.coarse_weight = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, features: ImageFeatures, memory: Sequence[FrameMemory]) -> ReadOut:
+        """memory: at least one frame, all with the same grid and objects as `features`."""
+        height, width = features.grid
+        keys = torch.cat([frame.key for frame in memory], 1)  # (B, F*cells, C)
+        prior = self._locality(height, width, features.key)
+        prior = torch.cat([torch.zeros_like(prior) if frame.pinned else prior for frame in memory], 1)
+        # (B, Q, F*cells): correspondence of every cell here (Q) with every remembered cell.
+        logits = torch.baddbmm(prior[None], features.key, keys.transpose(1, 2))
+        valid = torch.stack([frame.valid for frame in memory], 2)  # (B, O, F)
+
+        value = torch.stack([frame.value for frame in memory], 3)  # (B, O, D, F, cells)
+        mask = torch.stack([frame.mask for frame in memory], 2)  # (B, O, F, cells)
+        stored = torch.cat([value, mask[:, :, None], torch.ones_like(mask[:, :, None])], 2)
+        stored = (stored * valid[:, :, None, :, None]).flatten(3)  # (B, O, D + 2, F*cells)
+        # One softmax for all objects; an object that some frames do not know is renormalised by its last channel.
+        read = stored.flatten(1, 2) @ logits.softmax(2).transpose(1, 2)  # (B, O*(D+2), Q)
+        read = read.unflatten(1, (valid.shape[1], -1))
+        read = read[:, :, :-1] / (read[:, :, -1:] + _EPS)
+        coarse_mask = read[:, :, -1]
+
+        fine_mask = self._read_fine(features, memory, logits, valid, coarse_mask)
+        return ReadOut(
+            value=read[:, :, :-1].unflatten(3, (height, width)),
+            mask=coarse_mask.unflatten(2, (height, width)),
+            fine_mask=ungroup_children(fine_mask, (height, width)),
+        )
+
+    def _locality(self, height: int, width: int, like: Tensor) -> Tensor:
+        """(cells, cells) logits of the distance prior: minus squared distance over twice the variance."""
+        longest = max(height, width)
+        y = torch.arange(height, device=like.device, dtype=like.dtype) / longest
+        x = torch.arange(width, device=like.device, dtype=like.dtype) / longest
+        dy = (y[:, None] - y).square()[:, None, :, None]
+        dx = (x[:, None] - x).square()[None, :, None, :]
+        distance = (dy + dx).reshape(height * width, height * width)
+        return distance * (-0.5 * (-2 * self.log_sigma).exp())
+
+    def _read_fine(
+        self,
+        features: ImageFeatures,
+        memory: Sequence[FrameMemory],
+        logits: Tensor,
+        valid: Tensor,
+        coarse_mask: Tensor,
+    ) -> Tensor:
+        """Stride-8 read-out of the masks -> (B, O, Q, 4)."""
+        batch, queries, keys = logits.shape
+        count = min(self.candidates, keys)
+        best = logits.topk(count, 2)
+        index = best.indices.flatten(1)  # (B, Q*n)
+        fine_key = torch.cat([frame.fine_key for frame in memory], 1)  # (B, F*cells, 4, C)
+        channels = fine_key.shape[-1]
+        candidates = torch.stack([fine_key[b].flatten(1).index_select(0, index[b]) for b in range(batch)])
+        candidates = candidates.view(batch, queries, count * 4, channels)
+        affinity = features.fine_key @ candidates.transpose(2, 3)  # (B, Q, 4, n*4)
+        bias = (best.values * self.coarse_weight).repeat_interleave(4, 2)
+        weights = (affinity + bias[:, :, None]).softmax(3)
+
+        fine_mask = torch.stack([frame.fine_mask for frame in memory], 2)  # (B, O, F, cells, 4)
+        fine_valid = valid[:, :, :, None, None].expand_as(fine_mask)
+        stored = torch.stack([fine_mask * fine_valid, fine_valid], 2)  # (B, O, 2, F, cells, 4)
+        objects = stored.shape[1]
+        stored = stored.flatten(3, 4).movedim(3, 1).flatten(2)  # (B, F*cells, O*2*4)
+        gathered = torch.stack([stored[b].index_select(0, index[b]) for b in range(batch)])
+        gathered = gathered.view(batch, queries, count, objects * 2, 4).transpose(2, 3).flatten(3)  # (B, Q, O*2, n*4)
+        read = (weights @ gathered.transpose(2, 3)).view(batch, queries, 4, objects, 2)
+        mask, share = read[..., 0], read[..., 1]
+        # Where none of the candidates may be read for an object, the coarse answer stands in.
+        fallback = coarse_mask.transpose(1, 2)[:, :, None]  # (B, Q, 1, O)
+        mask = torch.where(share > 0.05, mask / (share + _EPS), fallback)
+        return mask.permute(0, 3, 1, 2)

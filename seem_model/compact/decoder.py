@@ -1,0 +1,152 @@
+"""Query decoder and mask head of the compact model.
+
+A SEEM decoder in small: object queries read the prompt tokens (visual sampler, memory prompts), then the image, and
+become mask embeddings that are multiplied with the mask features. Here the embedding has a local part too, from the
+pixel read-out of memory, so that the same dot product serves appearance (which object) and correspondence (where it
+was). All objects of a frame are decoded in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seem_model.compact.config import CompactConfig
+from seem_model.compact.correspondence import ReadOut
+from seem_model.compact.layers import Attention, ResidualBlock, SeparableConv, area_resize, sine_position
+from seem_model.compact.memory import select_objects
+from seem_model.compact.pyramid import ImageFeatures
+
+# Propagated masks are turned into logits; certainty is capped so that the image can still overrule memory.
+_PRIOR_RANGE = (0.02, 0.98)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTokens:
+    """Tokens that the queries of each object read: reference tokens first, then memory prompts."""
+
+    tokens: Tensor  # (B, O, P, dim)
+    bias: Tensor  # (B, O, P) log-confidence
+
+    def select(self, slots: Sequence[int | None]) -> PromptTokens:
+        """The same tokens for another list of objects; zeros for None."""
+        return PromptTokens(select_objects(self.tokens, slots), select_objects(self.bias, slots))
+
+    def replace(self, slots: Sequence[int], new: PromptTokens) -> PromptTokens:
+        """A copy in which the objects at `slots` have the tokens of `new`."""
+        tokens, bias = self.tokens.clone(), self.bias.clone()
+        tokens[:, list(slots)] = new.tokens
+        bias[:, list(slots)] = new.bias
+        return PromptTokens(tokens, bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Answer for O objects in one frame, before objects compete for pixels."""
+
+    mask_logits: Tensor  # (B, O, H/4, W/4)
+    presence_logits: Tensor  # (B, O)
+    early_logits: Tensor  # (B, O, H/4, W/4) without the queries' part; an auxiliary output for training
+    propagated: Tensor  # (B, O, H/8, W/8) what correspondence alone says, in [0, 1]
+
+
+class DecoderLayer(nn.Module):
+    """Queries read prompt tokens, then the image, then each other."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        dim, heads = config.dim, config.num_heads
+        self.to_prompts = Attention(dim, heads)
+        self.to_image = Attention(dim, heads)
+        self.to_queries = Attention(dim, heads)
+        self.feed_forward = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(4))
+
+    def forward(
+        self, queries: Tensor, prompts: Tensor, prompt_bias: Tensor, image: Tensor, position: Tensor, mask_bias: Tensor
+    ) -> Tensor:
+        x = self.norms[0](queries + self.to_prompts(queries, prompts, prompts, prompt_bias))
+        x = self.norms[1](x + self.to_image(x, image + position, image, mask_bias))
+        x = self.norms[2](x + self.to_queries(x, x, x))
+        return self.norms[3](x + self.feed_forward(x))
+
+
+class MaskDecoder(nn.Module):
+    """From image features, memory read-out and prompt tokens to masks and presence."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        dim, mid, mask_dim = config.dim, config.mid_dim, config.mask_dim
+        self.from_context = nn.Conv2d(dim, dim, 1)
+        # Value, propagated mask at stride 16, previous mask.
+        self.from_memory = nn.Conv2d(config.value_dim + 2, dim, 1)
+        self.blocks = nn.Sequential(ResidualBlock(dim), ResidualBlock(dim))
+        self.to_mid = nn.Conv2d(dim, mid, 1)
+        self.prior_to_mid = nn.Conv2d(3, mid, 3, padding=1)
+        self.smooth = SeparableConv(mid, mid, 5)
+        self.local_embedding = nn.Conv2d(mid, mask_dim + 1, 1)
+        self.prior_weight = nn.Parameter(torch.tensor(1.0))
+
+        self.queries = nn.Parameter(torch.randn(config.num_queries, dim) * 0.1)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_layers))
+        self.mask_embedding = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, mask_dim))
+        self.presence = nn.Sequential(nn.Linear(2 * dim + 2, dim), nn.ReLU(), nn.Linear(dim, 1))
+        # Both embeddings start at zero, so that the untrained model is plain label propagation.
+        for layer in (self.local_embedding, self.mask_embedding[2]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, features: ImageFeatures, read: ReadOut, previous: Tensor, prompts: PromptTokens) -> Decoded:
+        """previous: (B, O, H/4, W/4) probabilities of the last frame's mask (zeros if there is none)."""
+        batch, objects = previous.shape[:2]
+        height, width = features.grid
+        previous8 = area_resize(previous, (2 * height, 2 * width))
+        previous16 = area_resize(previous8, (height, width))
+
+        memory = torch.cat([read.value, read.mask[:, :, None], previous16[:, :, None]], 2)
+        x = self.from_memory(memory.flatten(0, 1)).unflatten(0, (batch, objects))
+        x = F.relu(x + self.from_context(features.context)[:, None])
+        x = self.blocks(x.flatten(0, 1))  # (B*O, dim, h, w)
+
+        prior = torch.logit(read.fine_mask.clamp(*_PRIOR_RANGE))
+        coarse_prior = torch.logit(read.mask.clamp(*_PRIOR_RANGE))
+        coarse_prior = F.interpolate(coarse_prior, scale_factor=2, mode="bilinear", align_corners=False)
+        hints = torch.stack([prior, coarse_prior, previous8 * 4 - 2], 2).flatten(0, 1) * 0.25
+        y = F.interpolate(self.to_mid(x), scale_factor=2, mode="bilinear", align_corners=False)
+        y = (y + self.prior_to_mid(hints)).unflatten(0, (batch, objects)) + features.mid[:, None]
+        local = self.local_embedding(self.smooth(F.relu(y.flatten(0, 1))))
+        offset = local[:, -1:] + self.prior_weight * prior.flatten(0, 1)[:, None]
+        local = torch.cat([local[:, :-1], offset], 1)
+        local = F.interpolate(local, scale_factor=2, mode="bilinear", align_corners=False)
+        local = local.unflatten(0, (batch, objects))
+        mask_features = features.mask_features[:, None]
+        early = (local[:, :, :-1] * mask_features).sum(2) + local[:, :, -1]
+
+        tokens = self._decode_queries(x, early, prompts, (height, width))
+        embedding = self.mask_embedding(tokens[:, 0]).unflatten(0, (batch, objects))
+        mask_logits = early + (embedding @ features.mask_features.flatten(2)).unflatten(2, early.shape[-2:])
+
+        # Presence reads the answer itself: the strongest evidence, and the mean feature under the mask.
+        weight = area_resize(mask_logits.sigmoid(), (height, width)).flatten(0, 1).flatten(1)
+        pooled = (x.flatten(2) @ weight[..., None]).squeeze(2) / (weight.sum(1, keepdim=True) + 1.0)
+        strongest = torch.stack([weight.amax(1), read.mask.flatten(0, 1).flatten(1).amax(1)], 1)
+        presence = self.presence(torch.cat([tokens[:, 1], pooled, strongest], 1))
+        return Decoded(mask_logits, presence.view(batch, objects), early, read.fine_mask)
+
+    def _decode_queries(self, x: Tensor, logits: Tensor, prompts: PromptTokens, grid: tuple[int, int]) -> Tensor:
+        """(B*O, dim, h, w) -> (B*O, num_queries, dim); query 0 gives the mask, query 1 presence."""
+        image = x.flatten(2).transpose(1, 2)
+        position = sine_position(*grid, x.shape[1]).to(image)
+        tokens = prompts.tokens.flatten(0, 1)
+        prompt_bias = prompts.bias.flatten(0, 1)[:, None]
+        # Masked attention (SEEM, after Mask2Former), soft: look where the early mask is.
+        cover = area_resize(logits.detach().sigmoid(), grid).flatten(0, 1).flatten(1)
+        mask_bias = (cover + 1e-2).log()[:, None]
+        queries = self.queries.expand(image.shape[0], -1, -1)
+        for layer in self.layers:
+            queries = layer(queries, tokens, prompt_bias, image, position, mask_bias)
+        return queries

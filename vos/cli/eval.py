@@ -1,0 +1,156 @@
+"""`vos eval`: score masks, and pack them for the servers that hold the hidden ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from eval.report import Report
+    from eval.run import Progress
+
+_DEFAULT_COMMAND = "score"
+
+
+class DefaultCommandGroup(click.Group):
+    """A group whose unknown first word belongs to its default command: `vos eval PREDICTIONS ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in self.get_help_option_names(ctx):
+            args = [_DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(name="eval", cls=DefaultCommandGroup, no_args_is_help=True)
+def evaluate_group() -> None:
+    """Score predicted masks: J, F and J&F as the official tools compute them.
+
+    \b
+    vos eval results --dataset davis17 --root DAVIS
+    vos eval pack results --dataset davis17 --root DAVIS --split test-dev
+
+    `vos eval PREDICTIONS ...` is short for `vos eval score PREDICTIONS ...`; all its options are shown by
+    `vos eval score --help`. A folder called "pack" is scored as ./pack.
+    """
+
+
+@evaluate_group.command(_DEFAULT_COMMAND, short_help="Score a folder of masks (the default).")
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.option("--dataset", required=True, metavar="NAME", help="Data set and task, for example davis16 or davis17.")
+@click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
+@click.option("--split", metavar="NAME", help="Split of the data set, for DAVIS the name of a list in ImageSets.")
+@click.option("--sequence", "sequences", multiple=True, metavar="NAME", help="Only this sequence; may be repeated.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option("--allow-missing", is_flag=True, help="Score masks that are absent as empty instead of stopping.")
+@click.option("--csv", "csv_folder", type=click.Path(path_type=Path), help="Write the official CSV files here.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all numbers to this file.")
+@click.option("--overwrite", is_flag=True, help="Replace result files that exist.")
+@click.option("--summary", is_flag=True, help="Print the overall numbers only.")
+def score(
+    predictions: Path,
+    dataset: str,
+    root: Path,
+    split: str | None,
+    sequences: tuple[str, ...],
+    jobs: int,
+    allow_missing: bool,
+    csv_folder: Path | None,
+    json_file: Path | None,
+    overwrite: bool,
+    summary: bool,
+) -> None:
+    """Score the masks in PREDICTIONS/<sequence>/<frame>.png against the ground truth in --root.
+
+    Exits with status 1, and lists what is missing, if predictions are incomplete.
+    """
+    from eval import evaluate
+    from eval.csv_files import csv_files
+    from eval.datasets import find_dataset
+    from eval.json_report import report_json
+    from eval.outputs import refuse_existing, write_file
+
+    chosen_split = split or find_dataset(dataset).default_split
+    wanted = [json_file] if json_file else []
+    if csv_folder:
+        wanted += [csv_folder / f"{kind}_results-{chosen_split}.csv" for kind in ("global", "per-sequence")]
+    refuse_existing(wanted, overwrite)
+    with _progress_bar() as progress:
+        report = evaluate(
+            predictions,
+            dataset=dataset,
+            root=root,
+            split=split,
+            sequences=sequences,
+            jobs=jobs,
+            allow_missing=allow_missing,
+            progress=progress,
+        )
+    print_report(report, summary=summary)
+    if csv_folder:
+        for name, text in csv_files(report).items():
+            write_file(csv_folder / name, text, overwrite)
+    if json_file:
+        write_file(json_file, report_json(report), overwrite)
+
+
+def print_report(report: Report, *, summary: bool) -> None:
+    """Prints notes, a row per sequence, rows of its objects where it has several, and the overall numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # A file or a pipe has no width; rich would assume 80 columns and cut numbers off.
+        console = Console(highlight=False, width=160)
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False, style="yellow")
+    if report.missing:
+        console.print(f"note: {len(report.missing)} absent mask(s) scored as empty", style="yellow")
+    if not summary:
+        table = Table(title=f"{report.dataset} {report.split}", box=SIMPLE_HEAD, title_justify="left")
+        table.add_column("sequence", no_wrap=True)
+        for label in ("obj", "frames", "J&F", "J", "J-rec", "J-dec", "F", "F-rec", "F-dec"):
+            table.add_column(label, justify="right", no_wrap=True)
+        for item in report.sequences:
+            table.add_row(item.name, str(item.objects), str(item.frames), *_score_cells(item))
+            if item.objects > 1:
+                for row in (row for row in report.objects if row.sequence == item.name):
+                    name = f"  {row.name} (object {row.series.object_id})"
+                    table.add_row(name, "", str(len(row.series.stems)), *_score_cells(row), style="dim")
+        console.print(table)
+    overall = Table(box=SIMPLE_HEAD)
+    for label, _ in report.headline:
+        overall.add_column(label, justify="right", no_wrap=True)
+    overall.add_row(*(f"{value:.4f}" for _, value in report.headline))
+    console.print(overall)
+
+
+def _score_cells(item: Any) -> list[str]:
+    j, f = item.j, item.f
+    values = (item.j_and_f, j.mean, j.recall, j.decay, f.mean, f.recall, f.decay)
+    return [f"{value:.3f}" for value in values]
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress | None]:
+    """A bar on stderr while sequences are scored; nothing where stderr is not a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import Progress as Bar
+
+    with Bar(console=console, transient=True) as bar:
+        task = bar.add_task("scoring", total=None)
+
+        def advance(name: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, description=name)
+
+        yield advance

@@ -1,0 +1,34 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--model, --weights, --device, --short-side."""
+    from pathlib import Path
+
+    for option in (
+        click.option(
+            "--short-side",
+            type=click.IntRange(64, 2048),
+            default=320,
+            show_default=True,
+            help="Resolution the model sees: shorter side in pixels.",
+        ),
+        click.option(
+            "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps: where to compute."
+        ),
+        click.option(
+            "--weights",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Other weights than the embedded ones (safetensors).",
+        ),
+        click.option("--model", default="compact", show_default=True, help="Which model tracks."),
+    ):
+        command = option(command)
+    return command

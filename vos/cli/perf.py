@@ -1,0 +1,16 @@
+"""`vos perf ...`: benchmarks, each a file of its own."""
+
+from __future__ import annotations
+
+import click
+
+from vos.cli.lazy import CommandEntry, LazyGroup
+
+BENCHMARKS: dict[str, CommandEntry] = {
+    "track": CommandEntry("vos.cli.perf_track:perf_track", "Frames per second of tracking, split by stage."),
+}
+
+
+@click.group(cls=LazyGroup, entries=BENCHMARKS)
+def perf() -> None:
+    """Measure speed and memory on this machine. Ratios of one run compare; absolute numbers depend on the load."""

@@ -1,0 +1,98 @@
+"""Progress of one run: a bar on a terminal, lines of JSON for machines, or nothing. Always on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class Progress(Protocol):
+    """Told about every frame that is done."""
+
+    def advance(self, done: int, total: int | None) -> None:
+        """`done` frames are finished of `total`, if that is known."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class NoProgress:
+    """Says nothing."""
+
+    def advance(self, done: int, total: int | None) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class JsonProgress(NoProgress):
+    """One JSON object per line and second."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._last = 0.0
+
+    def advance(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last < 1 and done != total:
+            return
+        self._last = now
+        rate = done / max(now - self._began, 1e-9)
+        event = {"event": "progress", "frame": done, "frames": total, "fps": round(rate, 2)}
+        print(json.dumps(event), file=sys.stderr, flush=True)  # noqa: T201
+
+
+class BarProgress:
+    """A bar with frames per second and the time left."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._began = time.monotonic()
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f} fps"),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task(title, total=None, rate=0.0)
+
+    def advance(self, done: int, total: int | None) -> None:
+        rate = done / max(time.monotonic() - self._began, 1e-9)
+        self._bar.update(self._task, completed=done, total=total, rate=rate)
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def choose_progress(title: str, *, quiet: bool, as_json: bool) -> Progress:
+    """The kind that suits the options and what stderr is."""
+    if quiet:
+        return NoProgress()
+    if as_json:
+        return JsonProgress()
+    return BarProgress(title)

@@ -1,0 +1,56 @@
+"""From the model's small logits to a label map at source size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+
+def label_map(
+    logits: Tensor,
+    shown: Tensor,
+    object_ids: Sequence[int],
+    size: tuple[int, int],
+    exact: Mapping[int, np.ndarray],
+) -> np.ndarray:
+    """(H, W) uint16: every pixel goes to the object that wins the soft aggregation there, or to the background.
+
+    Args:
+        logits: (N, h, w) of each object alone.
+        shown: (N,) bool; objects that are not shown get no pixels.
+        object_ids: The N ids.
+        size: Height and width of the result.
+        exact: (H, W) bool masks that the user gave for some objects; they are kept to the pixel.
+
+    Soft aggregation (Oh et al., ICCV 2019, eq. 5) orders the objects at a pixel as their odds do, and the background
+    has the odds of the product of the complements, so only differences of logits have to be resized.
+    """
+    height, width = size
+    labels = np.zeros(size, np.uint16)
+    best: np.ndarray | None = None
+    inferred = [i for i, object_id in enumerate(object_ids) if bool(shown[i]) and object_id not in exact]
+    if inferred:
+        own = logits[inferred].float()
+        # log p(background) = sum of log(1 - p) = -sum of softplus(logit); its own logit follows.
+        log_background = -own.clamp(-30, 30).exp().log1p().sum(0)
+        background_logit = log_background - (-log_background.exp()).log1p().clamp(min=-30)
+        margins = (own - background_logit).cpu().numpy()
+        for row, slot in enumerate(inferred):
+            margin = cv2.resize(margins[row], (width, height), interpolation=cv2.INTER_LINEAR)
+            wins = margin > 0 if best is None else margin > np.maximum(best, 0)
+            labels[wins] = object_ids[slot]
+            best = margin if best is None else np.maximum(best, margin)
+    for object_id in sorted(exact):
+        labels[exact[object_id]] = object_id
+    return labels
+
+
+def soft_masks(logits: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """(N, H, W) float32 probabilities of each object alone, at source size."""
+    height, width = size
+    small = logits.float().sigmoid().cpu().numpy()
+    resized = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR) for mask in small]
+    return np.stack(resized) if resized else np.zeros((0, height, width), np.float32)

@@ -1,0 +1,102 @@
+"""What the tracker asks of a model, and where models come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from vos.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from seem_model.compact.decoder import PromptTokens
+    from seem_model.compact.memory import FrameMemory
+    from seem_model.compact.pyramid import ImageFeatures
+    from seem_model.compact.video import FrameDecode, PromptMaps
+
+
+class VideoModel(Protocol):
+    """A stateless model of one frame. Masks on the model's own grid are float (N, h, w) in [0, 1]."""
+
+    name: str
+    weights_sha256: str
+    short_side: int
+    device: torch.device
+
+    def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
+        """(H, W, 3) uint8 RGB -> everything later calls need of the picture."""
+
+    def shrink_masks(self, features: ImageFeatures, masks: Sequence[np.ndarray]) -> Tensor:
+        """(H, W) bool masks -> (N, h, w)."""
+
+    def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
+        """Prompts of N objects -> (N, h, w)."""
+
+    def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
+        """Referring visual prompt: tokens of N objects in their annotated frame, kept for ever."""
+
+    def remember(self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor) -> FrameMemory:
+        """What later frames may read of this one."""
+
+    def decode(
+        self, features: ImageFeatures, memory: Sequence[FrameMemory], reference: PromptTokens, previous: Tensor
+    ) -> FrameDecode:
+        """Masks, presence and agreement of N objects."""
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` (CUDA, then MPS, then CPU) or the name of a torch device.
+
+    Raises:
+        UsageError: The device does not exist here.
+    """
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device {name}: not available on this machine ({reason}); use auto or cpu") from error
+    return device
+
+
+def _load_compact(device: torch.device, weights: Path | None, short_side: int) -> VideoModel:
+    from seem_model.compact.video import CompactVideoModel
+
+    return CompactVideoModel.load(device=device, weights=weights, short_side=short_side)
+
+
+MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {"compact": _load_compact}
+
+
+def load_model(
+    name: str = "compact", *, device: str = "auto", weights: Path | None = None, short_side: int = 320
+) -> VideoModel:
+    """A model by name, ready to track.
+
+    Args:
+        name: One of `MODELS`.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`...
+        weights: Another weights file than the embedded one.
+        short_side: Input resolution: the shorter side of the picture the network sees, in pixels.
+
+    Raises:
+        UsageError: Unknown name, device, or a resolution that is too small.
+        CheckpointError: The weights cannot be loaded.
+    """
+    loader = MODELS.get(name)
+    if loader is None:
+        raise UsageError(f"--model {name}: unknown model; choose one of {', '.join(MODELS)}")
+    if not 64 <= short_side <= 2048:
+        raise UsageError(f"--short-side {short_side}: must be between 64 and 2048")
+    return loader(choose_device(device), weights, short_side)
