@@ -1,0 +1,35 @@
+"""What the user says about the objects: masks, strokes, points, boxes, polygons, referring images and text."""
+
+from vos.prompts.arguments import box_from_argument, points_from_arguments, polygon_from_argument
+from vos.prompts.base import MAX_OBJECT_ID, Prompt, VisualPrompt, object_ids_of
+from vos.prompts.box import Box
+from vos.prompts.checks import check_duplicates, check_prompts, require_frame
+from vos.prompts.files import read_masks, read_painted_strokes
+from vos.prompts.mask import Mask
+from vos.prompts.points import Points
+from vos.prompts.polygon import Polygon
+from vos.prompts.reference import ReferenceImage
+from vos.prompts.stroke import Stroke
+from vos.prompts.text import Text
+
+__all__ = [
+    "MAX_OBJECT_ID",
+    "Box",
+    "Mask",
+    "Points",
+    "Polygon",
+    "Prompt",
+    "ReferenceImage",
+    "Stroke",
+    "Text",
+    "VisualPrompt",
+    "box_from_argument",
+    "check_duplicates",
+    "check_prompts",
+    "object_ids_of",
+    "points_from_arguments",
+    "polygon_from_argument",
+    "read_masks",
+    "read_painted_strokes",
+    "require_frame",
+]

@@ -1,0 +1,54 @@
+"""A box around the object."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from vos.errors import PromptError
+from vos.prompts.base import Prompt, VisualPrompt, check_inside, set_field
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Box(VisualPrompt):
+    """Axis-aligned box in pixels, x0 < x1 and y0 < y1. Whole numbers cover columns x0..x1-1, rows y0..y1-1."""
+
+    kind: ClassVar[str] = "box"
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        Prompt.__post_init__(self)
+        for name in ("x0", "y0", "x1", "y1"):
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                raise PromptError(f"{self.where}: {name} is {value}, not a number of pixels")
+            set_field(self, name, float(value))
+        if not (self.x0 < self.x1 and self.y0 < self.y1):
+            raise PromptError(
+                f"{self.where} is empty: ({self.x0:g}, {self.y0:g}, {self.x1:g}, {self.y1:g}) needs x0 < x1 and y0 < y1"
+            )
+
+    def check(self, width: int, height: int) -> None:
+        corners = np.array([[self.x0, self.y0], [self.x1, self.y1]])
+        Prompt.check(self, width, height)
+        check_inside(corners, width, height, self.where, edge=True)
+
+    def rasterise(self, width: int, height: int) -> np.ndarray:
+        """(height, width) bool: every pixel that the box touches."""
+        self.check(width, height)
+        marked = np.zeros((height, width), dtype=bool)
+        marked[math.floor(self.y0) : math.ceil(self.y1), math.floor(self.x0) : math.ceil(self.x1)] = True
+        return marked
+
+    def _scaled(self, width: int, height: int, scale_x: float, scale_y: float) -> Self:
+        # Rounding may push a corner that was on the border past it by the last bit.
+        x0, x1 = (min(x * scale_x, float(width)) for x in (self.x0, self.x1))
+        y0, y1 = (min(y * scale_y, float(height)) for y in (self.y0, self.y1))
+        return replace(self, x0=x0, y0=y0, x1=x1, y1=y1, size=(width, height))

@@ -1,0 +1,52 @@
+"""Opening picture files that come from outside: checked size, one-line errors that name the file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vos.errors import PromptError
+
+# 8K UHD twice over. A PNG of a few kilobytes can claim gigapixels; nothing is decoded before this check.
+MAX_PIXELS = 64 * 1024 * 1024
+
+
+@contextmanager
+def opened_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """The image with its pixels loaded. `formats`: PIL names of the formats to accept.
+
+    Raises:
+        PromptError: the file is missing, of another format, too large, truncated or damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+    except FileNotFoundError:
+        raise PromptError(f"{path}: no such file") from None
+    except OSError as error:  # includes PIL.UnidentifiedImageError
+        reason = error.strerror or "not an image that can be read"
+        raise PromptError(f"{path}: {reason}") from None
+    except (Image.DecompressionBombError, ValueError, SyntaxError):
+        raise PromptError(f"{path}: not an image that can be read, or far too large") from None
+    with image:
+        if image.format not in formats:
+            raise PromptError(f"{path}: a {image.format} image; expected {' or '.join(formats)}")
+        if image.width * image.height > MAX_PIXELS:
+            raise PromptError(f"{path}: {image.width}x{image.height} is more than {MAX_PIXELS} pixels")
+        try:
+            image.load()
+        except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+            raise PromptError(f"{path}: damaged or truncated image ({error})") from None
+        yield image
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a PNG, JPEG, WebP or BMP file."""
+    with opened_image(path, ("PNG", "JPEG", "WEBP", "BMP")) as image:
+        return np.array(image.convert("RGB"))

@@ -1,0 +1,77 @@
+"""Clicked points: on the object (positive) and beside it (negative)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from vos.errors import PromptError
+from vos.prompts.base import Prompt, VisualPrompt, check_inside, frozen_points, set_field
+
+# A click marks a disc, so that a model that samples pixels finds enough of them: 3 pixels of radius at 480 lines.
+_RADIUS_OF_SHORT_SIDE = 1 / 160
+_MIN_RADIUS = 1.0
+
+
+def _no_points() -> np.ndarray:
+    return np.zeros((0, 2))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points(VisualPrompt):
+    """Clicks on one frame.
+
+    Attributes:
+        positive: (N, 2) float64 x, y in pixels: on the object. N >= 1.
+        negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0.
+    """
+
+    kind: ClassVar[str] = "points"
+
+    positive: np.ndarray
+    negative: np.ndarray = field(default_factory=_no_points)
+
+    def __post_init__(self) -> None:
+        Prompt.__post_init__(self)
+        set_field(self, "positive", frozen_points(self.positive, self.where))
+        set_field(self, "negative", frozen_points(self.negative, self.where))
+        if len(self.positive) + len(self.negative) == 0:
+            raise PromptError(f"{self.where} are empty: no point is given")
+        if len(self.positive) == 0:
+            raise PromptError(f"{self.where} are all negative: give at least one point on the object")
+
+    def check(self, width: int, height: int) -> None:
+        Prompt.check(self, width, height)
+        check_inside(self.positive, width, height, self.where, edge=False)
+        check_inside(self.negative, width, height, self.where, edge=False)
+
+    def rasterise(self, width: int, height: int) -> np.ndarray:
+        """(height, width) bool: a disc around each positive point; its radius is 1/160 of the short side."""
+        self.check(width, height)
+        return _discs(self.positive, width, height)
+
+    def rasterise_negative(self, width: int, height: int) -> np.ndarray:
+        """(height, width) bool: the discs of the negative points; all False when there are none."""
+        self.check(width, height)
+        return _discs(self.negative, width, height)
+
+    def _scaled(self, width: int, height: int, scale_x: float, scale_y: float) -> Self:
+        scale: Any = (scale_x, scale_y)
+        return replace(self, positive=self.positive * scale, negative=self.negative * scale, size=(width, height))
+
+
+def _discs(points: np.ndarray, width: int, height: int) -> np.ndarray:
+    radius = max(_MIN_RADIUS, min(width, height) * _RADIUS_OF_SHORT_SIDE)
+    marked = np.zeros((height, width), dtype=bool)
+    reach = int(np.ceil(radius))
+    for x, y in points:
+        column, row = int(x), int(y)
+        x0, x1 = max(0, column - reach), min(width, column + reach + 1)
+        y0, y1 = max(0, row - reach), min(height, row + reach + 1)
+        dx = np.arange(x0, x1) + 0.5 - x
+        dy = np.arange(y0, y1) + 0.5 - y
+        # The pixel under the point is at most sqrt(0.5) away from its centre: radius >= 1 always marks it.
+        marked[y0:y1, x0:x1] |= dy[:, None] ** 2 + dx[None, :] ** 2 <= radius**2
+    return marked

@@ -1,0 +1,63 @@
+"""A polygon around the object, with holes when it has several rings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from vos.errors import PromptError
+from vos.prompts.base import Prompt, VisualPrompt, check_inside, frozen_points, set_field
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygon(VisualPrompt):
+    """Closed rings under the even-odd rule: a ring inside another is a hole.
+
+    Attributes:
+        rings: One or more rings, each (N, 2) float64 x, y in pixels, N >= 3; the last point joins the first.
+    """
+
+    kind: ClassVar[str] = "polygon"
+
+    rings: tuple[np.ndarray, ...]
+
+    def __post_init__(self) -> None:
+        Prompt.__post_init__(self)
+        rings = tuple(frozen_points(ring, self.where) for ring in self.rings)
+        set_field(self, "rings", rings)
+        if not rings:
+            raise PromptError(f"{self.where} is empty: it has no ring")
+        if any(len(ring) < 3 for ring in rings):
+            raise PromptError(f"{self.where}: a ring needs at least 3 points")
+
+    def check(self, width: int, height: int) -> None:
+        Prompt.check(self, width, height)
+        for ring in self.rings:
+            check_inside(ring, width, height, self.where, edge=True)
+        VisualPrompt.check(self, width, height)
+
+    def rasterise(self, width: int, height: int) -> np.ndarray:
+        """(height, width) bool: the pixels whose centre is inside. Agrees with `Box` on whole numbers."""
+        Prompt.check(self, width, height)
+        # Each edge flips the pixels to its right, row by row; an odd number of flips is inside.
+        flips = np.zeros((height, width + 1), dtype=np.uint8)
+        for ring in self.rings:
+            for (xa, ya), (xb, yb) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+                if ya > yb:
+                    xa, ya, xb, yb = xb, yb, xa, ya
+                first = max(0, int(np.ceil(ya - 0.5)))
+                last = min(height, int(np.ceil(yb - 0.5)))
+                rows = np.arange(first, last)
+                if rows.size == 0:
+                    continue
+                crossing = xa + (rows + 0.5 - ya) * ((xb - xa) / (yb - ya))
+                columns = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)
+                flips[rows, columns] ^= 1
+        return np.bitwise_xor.accumulate(flips, axis=1)[:, :width].astype(bool)
+
+    def _scaled(self, width: int, height: int, scale_x: float, scale_y: float) -> Self:
+        limit = (float(width), float(height))
+        rings = tuple(np.minimum(ring * (scale_x, scale_y), limit) for ring in self.rings)
+        return replace(self, rings=rings, size=(width, height))
