@@ -217,7 +217,9 @@ def test_a_truncated_video_gives_the_masks_before_the_cut_and_fails(
 ) -> None:
     scene = moving_shapes(count=24)
     cut = tmp_path / "cut.mkv"
-    with VideoEncoder(cut, width=160, height=120, time_base=Fraction(1, 25), codec="ffv1") as encoder:
+    with VideoEncoder(
+        cut, width=160, height=120, time_base=Fraction(1, 25), average_rate=Fraction(25), codec="ffv1"
+    ) as encoder:
         for index, frame in enumerate(scene.frames):
             encoder.write(frame, index)
     cut.write_bytes(cut.read_bytes()[: int(cut.stat().st_size * 0.6)])
