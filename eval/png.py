@@ -8,7 +8,6 @@ here; all others go to Pillow, whose result is the same. PNG specification (ISO/
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,13 @@ from PIL import Image
 
 from eval.errors import MaskFileError
 
+try:
+    # Inflates the long runs of a label map some ten times faster. Same interface, same bytes.
+    from zlib_ng import zlib_ng as zlib
+except ImportError:
+    import zlib  # type: ignore[no-redef]
+
+INFLATE_LIBRARY = zlib.__name__
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_LENGTH = 13
 _GREY, _PALETTE = 0, 3
