@@ -21,7 +21,9 @@ def prompts_by_frame(prompts: Sequence[Prompt]) -> dict[int, list[Prompt]]:
         PromptError: There is none, or none on the first frame.
     """
     if not prompts:
-        raise PromptError("no prompt: mark at least one object on the first frame (mask, stroke, box, point or polygon)")
+        raise PromptError(
+            "no prompt: mark at least one object on the first frame (mask, stroke, box, point or polygon)"
+        )
     grouped: dict[int, list[Prompt]] = {}
     for prompt in prompts:
         grouped.setdefault(prompt.frame, []).append(prompt)

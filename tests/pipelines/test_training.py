@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipelines.training.losses import mask_iou, mask_loss
 from pipelines.training.loop import TrainSettings, train
+from pipelines.training.losses import mask_iou, mask_loss
 from pipelines.training.prompts import draw_prompt
 from pipelines.training.stills import TrainingDataError, list_stills
 from pipelines.training.synthesis import ClipSynthesizer
