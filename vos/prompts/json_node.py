@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from vos.errors import PromptError
 
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 # Far beyond any coordinate, far below where floats lose whole numbers.
 _MAX_NUMBER = 1e9
 
@@ -95,7 +95,7 @@ def read_json(path: str | Path) -> JsonNode:
     """The root of a JSON file.
 
     Raises:
-        PromptError: the file is missing, larger than 256 MiB, or not JSON.
+        PromptError: the file is missing, larger than 64 MiB, or not JSON.
     """
     path = Path(path)
     try:
