@@ -34,13 +34,22 @@ def boundary(planes: np.ndarray) -> np.ndarray:
     Returns:
         (H, W) uint8 of the same form.
     """
+    planes = np.ascontiguousarray(planes)
     union, common = planes.copy(), planes.copy()
-    np.bitwise_or(union[:, :-1], planes[:, 1:], out=union[:, :-1])
-    np.bitwise_and(common[:, :-1], planes[:, 1:], out=common[:, :-1])
+    _combine_with_next(np.bitwise_or, union, planes)
+    _combine_with_next(np.bitwise_and, common, planes)
     np.bitwise_or(union[:-1], union[1:], out=union[:-1])
     np.bitwise_and(common[:-1], common[1:], out=common[:-1])
     np.bitwise_xor(union, common, out=union)
     return union
+
+
+def _combine_with_next(operation: np.ufunc, out: np.ndarray, planes: np.ndarray) -> None:
+    """out[y, x] = operation(planes[y, x], planes[y, x + 1]); the last column, which has no neighbour, is kept."""
+    # As one flat row this is several times faster; it only gets the last column wrong.
+    flat = planes.ravel()
+    operation(flat[:-1], flat[1:], out=out.ravel()[:-1])
+    out[:, -1] = planes[:, -1]
 
 
 @lru_cache(maxsize=32)
@@ -94,8 +103,6 @@ def _widen(spans: np.ndarray, out: np.ndarray, step: int) -> np.ndarray:
 
 def count(planes: np.ndarray, masks: int) -> np.ndarray:
     """Pixels of each of the first `masks` masks: (masks,) int64."""
-    if masks == 1:
-        return np.array([cv2.countNonZero(planes & _BITS[0])], np.int64)
     return np.array([cv2.countNonZero(planes & bit) for bit in _BITS[:masks]], np.int64)
 
 

@@ -6,8 +6,17 @@ from dataclasses import dataclass
 
 from eval.davis import plan_davis16, plan_davis17, plan_davis17_unsupervised
 from eval.errors import EvalUsageError
-from eval.headlines import Headline, davis_headline
+from eval.flat import plan_folder, plan_lvos, plan_mose, plan_sav, plan_vost
+from eval.headlines import (
+    Headline,
+    davis_headline,
+    lvos_headline,
+    mean_headline,
+    vost_headline,
+    youtube_vos_headline,
+)
 from eval.plan import Planner
+from eval.youtube_vos import plan_youtube_vos
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,12 @@ DATASETS: dict[str, Dataset] = {
     "davis16": Dataset("DAVIS-2016", plan_davis16, davis_headline),
     "davis17": Dataset("DAVIS-2017, semi-supervised", plan_davis17, davis_headline),
     "davis17-unsupervised": Dataset("DAVIS-2017, unsupervised", plan_davis17_unsupervised, davis_headline),
+    "youtube-vos": Dataset("YouTube-VOS 2018 and 2019", plan_youtube_vos, youtube_vos_headline, "train"),
+    "mose": Dataset("MOSE v1", plan_mose, mean_headline, "train"),
+    "lvos": Dataset("LVOS, semi-supervised", plan_lvos, lvos_headline, "valid"),
+    "sav": Dataset("SA-V", plan_sav, mean_headline),
+    "vost": Dataset("VOST", plan_vost, vost_headline),
+    "folder": Dataset("folder against folder", plan_folder, mean_headline, "all"),
 }
 
 

@@ -30,7 +30,7 @@ def plan_davis16(request: PlanRequest) -> EvaluationPlan:
     sequences = []
     for name in sequence_names(request, request.root / "ImageSets" / "2016" / f"{request.split}.txt"):
         folder = _annotations(request.root, "Annotations", name)
-        stems = _inner_stems(name, frame_stems(folder, images=_images(request.root, name)))
+        stems = inner_stems(name, frame_stems(folder, images=_images(request.root, name)))
         sequences.append(
             SequencePlan(
                 name=name,
@@ -49,16 +49,16 @@ def plan_davis17(request: PlanRequest) -> EvaluationPlan:
     for name in sequence_names(request, _list_file(request, "semi-supervised")):
         folder = _annotations(request.root, "Annotations", name)
         stems = frame_stems(folder, images=_images(request.root, name))
-        first = _first_frame(folder, stems[0])
+        first = first_frame(folder, stems[0])
         notes += first.notes(name)
-        inner = _inner_stems(name, stems)
+        inner = inner_stems(name, stems)
         sequences.append(
             SequencePlan(
                 name=name,
                 stems=inner,
                 truth=MaskFolder(folder, "labels", truth=True),
                 predictions=MaskFolder(request.predictions / name, "labels"),
-                objects=_objects(name, first.objects, len(inner)),
+                objects=numbered_objects(name, first.objects, len(inner)),
             )
         )
     return EvaluationPlan(tuple(sequences), tuple(notes))
@@ -70,7 +70,7 @@ def plan_davis17_unsupervised(request: PlanRequest) -> EvaluationPlan:
     for name in sequence_names(request, _list_file(request, "unsupervised")):
         folder = _annotations(request.root, "Annotations_unsupervised", name)
         stems = frame_stems(folder, images=_images(request.root, name))
-        first = _first_frame(folder, stems[0])
+        first = first_frame(folder, stems[0])
         notes += first.notes(name)
         sequences.append(
             SequencePlan(
@@ -78,7 +78,7 @@ def plan_davis17_unsupervised(request: PlanRequest) -> EvaluationPlan:
                 stems=stems,
                 truth=MaskFolder(folder, "labels", truth=True),
                 predictions=MaskFolder(request.predictions / name, "labels"),
-                objects=_objects(name, first.objects, len(stems)),
+                objects=numbered_objects(name, first.objects, len(stems)),
                 matching="hungarian",
                 max_proposals=MAX_PROPOSALS,
                 void=True,
@@ -132,11 +132,14 @@ def frame_stems(folder: Path, images: int = 0) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _FirstFrame:
+class FirstFrame:
+    """What the first annotation says: the number of objects, and whether it holds nothing but void."""
+
     objects: int
     only_void: bool
 
     def notes(self, sequence: str) -> list[str]:
+        """Remarks for the report on a sequence without objects."""
         if self.objects:
             return []
         if self.only_void:
@@ -147,18 +150,25 @@ class _FirstFrame:
         return [f"{sequence}: no object in the first annotation, so the sequence adds no row"]
 
 
-def _first_frame(folder: Path, stem: str) -> _FirstFrame:
+def first_frame(folder: Path, stem: str) -> FirstFrame:
+    """Reads the first annotation: objects are the ids 1..max, gaps included, 255 taken out."""
     labels = read_labels(folder / f"{stem}.png")
     void = labels == VOID_LABEL
     objects = int(labels.max(where=~void, initial=0))
-    return _FirstFrame(objects, only_void=objects == 0 and bool(void.any()))
+    return FirstFrame(objects, only_void=objects == 0 and bool(void.any()))
 
 
-def _objects(sequence: str, count: int, frames: int) -> tuple[ObjectPlan, ...]:
+def numbered_objects(sequence: str, count: int, frames: int) -> tuple[ObjectPlan, ...]:
+    """Objects 1..count, each scored in all of the sequence's `frames`."""
     return tuple(ObjectPlan(f"{sequence}_{k}", k, tuple(range(frames))) for k in range(1, count + 1))
 
 
-def _inner_stems(sequence: str, stems: tuple[str, ...]) -> tuple[str, ...]:
+def inner_stems(sequence: str, stems: tuple[str, ...]) -> tuple[str, ...]:
+    """All frames but the first and the last.
+
+    Raises:
+        DatasetError: Nothing is left.
+    """
     if len(stems) < 3:
         raise DatasetError(
             f"{sequence}: {len(stems)} annotated frame(s); the first and the last are not scored, so nothing is left. "

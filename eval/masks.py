@@ -35,6 +35,9 @@ class FrameMasks(Protocol):
     def support(self) -> np.ndarray:
         """(H, W) array that is non-zero wherever some mask is."""
 
+    def mask(self, object_id: int) -> np.ndarray:
+        """(H, W) uint8: 1 where the object is, 0 elsewhere."""
+
     def planes(self, ids: tuple[int, ...], window: Window) -> np.ndarray:
         """(h, w) uint8 inside `window`: bit k is the mask of ids[k]; at most eight ids."""
 
@@ -59,11 +62,14 @@ class LabelMap:
     def support(self) -> np.ndarray:
         return self.labels
 
+    def mask(self, object_id: int) -> np.ndarray:
+        return (self.labels == object_id).view(np.uint8)
+
     def planes(self, ids: tuple[int, ...], window: Window) -> np.ndarray:
         labels = self.labels[window]
-        planes = (labels == ids[0]).view(np.uint8)
-        for bit, object_id in enumerate(ids[1:], start=1):
-            planes |= (labels == object_id).view(np.uint8) << np.uint8(bit)
+        planes = np.zeros(labels.shape, np.uint8)
+        for bit, object_id in enumerate(ids):
+            planes |= (labels == object_id).view(np.uint8) * np.uint8(1 << bit)
         return planes
 
     def without(self, void: np.ndarray) -> LabelMap:
@@ -72,7 +78,7 @@ class LabelMap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskStack:
-    """Masks given one by one, which may overlap: (H, W) bool arrays by object id."""
+    """Masks given one by one, which may overlap: (H, W) uint8 arrays of 0 and 1 by object id."""
 
     shape: tuple[int, int]
     masks: dict[int, np.ndarray]
@@ -84,27 +90,30 @@ class MaskStack:
     def support(self) -> np.ndarray:
         support = np.zeros(self.shape, np.uint8)
         for mask in self.masks.values():
-            support |= mask.view(np.uint8)
+            support |= mask
         return support
+
+    def mask(self, object_id: int) -> np.ndarray:
+        return self.masks[object_id] if object_id in self.masks else np.zeros(self.shape, np.uint8)
 
     def planes(self, ids: tuple[int, ...], window: Window) -> np.ndarray:
         planes: np.ndarray = np.zeros(self.shape, np.uint8)[window]
         for bit, object_id in enumerate(ids):
-            if object_id in self.masks:
-                planes |= self.masks[object_id][window].view(np.uint8) << np.uint8(bit)
+            planes |= self.mask(object_id)[window] * np.uint8(1 << bit)
         return planes
 
     def without(self, void: np.ndarray) -> MaskStack:
-        return MaskStack(self.shape, {object_id: mask & ~void for object_id, mask in self.masks.items()})
+        return MaskStack(
+            self.shape, {object_id: np.where(void, np.uint8(0), mask) for object_id, mask in self.masks.items()}
+        )
 
 
-def common_window(a: FrameMasks, b: FrameMasks) -> Window | None:
-    """The part of the frame that counting has to look at; None if both sides are empty.
+def window_of(support: np.ndarray) -> Window | None:
+    """The part of the frame that counting has to look at; None if there is nothing.
 
     The bounding box of all masks, one pixel wider: boundary pixels lie at most one pixel above or left of a mask, and
     a pixel of background to its right and below tells a mask that ends from one that touches the edge of the frame.
     """
-    support = a.support() | b.support()
     if support.dtype != np.uint8:
         support = (support != 0).view(np.uint8)
     x, y, width, height = cv2.boundingRect(support)
@@ -156,9 +165,9 @@ class MaskFolder:
         masks: dict[int, np.ndarray] = {}
         for object_id, path in zip(ids, self.files(stem, ids), strict=True):
             if path.exists():
-                mask = self._read_one(path, shape) != 0
-                shape = (mask.shape[0], mask.shape[1])
-                masks[object_id] = mask
+                labels = self._read_one(path, shape)
+                shape = (labels.shape[0], labels.shape[1])
+                masks[object_id] = labels
         if shape is None:
             raise FileNotFoundError(f"{self.folder}: no object has a mask for frame {stem}")
         return MaskStack(shape, masks)
@@ -172,19 +181,19 @@ class MaskFolder:
             )
         if self.kind == "labels":
             return labels
-        if not self.truth:
-            _require_binary(path, labels)
-        return (labels != 0).view(np.uint8)
+        # Ground truth counts wherever it is not 0; a prediction must say what it means.
+        return (labels != 0).view(np.uint8) if self.truth else _binary(path, labels)
 
 
-def _require_binary(path: Path, labels: np.ndarray) -> None:
+def _binary(path: Path, labels: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 of 0 and 1 from a mask of 0 and either 1 or 255; anything else is refused."""
     highest = int(labels.max())
-    if highest in (1, VOID_LABEL) and not np.any((labels != 0) & (labels != highest)):
-        return
-    if highest:
-        values = [int(value) for value in np.unique(labels)]
-        shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
-        raise MaskFileError(
-            f"{path}: holds the values {shown}; a single-object mask may hold 0 and either 1 or 255. "
-            "Threshold soft masks and merge objects before scoring"
-        )
+    mask: np.ndarray = (labels == max(highest, 1)).view(np.uint8)
+    if highest in (0, 1, VOID_LABEL) and cv2.countNonZero(mask) == cv2.countNonZero(labels):
+        return mask
+    values = [int(value) for value in np.unique(labels)]
+    shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
+    raise MaskFileError(
+        f"{path}: holds the values {shown}; a single-object mask may hold 0 and either 1 or 255. "
+        "Threshold soft masks and merge objects before scoring"
+    )

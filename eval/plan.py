@@ -44,6 +44,8 @@ class SequencePlan:
         extra_ids: What a predicted id above the highest object id means (matching by id only).
         max_proposals: Highest predicted id allowed when matching is "hungarian".
         void: Pixels labelled 255 in the ground truth are taken out of both sides before anything is counted.
+        from_first_seen: The average of an object begins with the first of its frames in which either side shows it;
+            an object that is never shown adds no row.
     """
 
     name: str
@@ -55,6 +57,7 @@ class SequencePlan:
     extra_ids: Literal["refuse", "ignore"] = "refuse"
     max_proposals: int = 20
     void: bool = False
+    from_first_seen: bool = False
 
     def ids_by_frame(self) -> list[tuple[int, ...]]:
         """Ids of the objects scored at each position of `stems`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from eval.errors import MaskFileError
 from eval.masks import VOID_LABEL, FrameMasks, LabelMap
 from eval.measures import MaskCounts, boundary_measure, region_similarity
 from eval.plan import SequencePlan
+
+_UNION = [field.name for field in fields(MaskCounts)].index("union")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,14 +96,20 @@ def object_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSe
     counts = np.stack(frames, axis=-1)  # (6, N, T)
     series = []
     for index, item in enumerate(plan.objects):
-        own = MaskCounts(*counts[:, index, list(item.frames)])
+        frames_of_item = np.array(item.frames)
+        if plan.from_first_seen:
+            shown = counts[_UNION, index, frames_of_item] > 0
+            if not shown.any():
+                continue
+            frames_of_item = frames_of_item[int(shown.argmax()) :]
+        own = MaskCounts(*counts[:, index, frames_of_item])
         series.append(
             ObjectSeries(
                 name=item.name,
                 object_id=item.object_id,
                 group=item.group,
                 proposal=item.object_id,
-                stems=tuple(plan.stems[position] for position in item.frames),
+                stems=tuple(plan.stems[position] for position in frames_of_item),
                 j=region_similarity(own),
                 f=boundary_measure(own),
             )

@@ -25,13 +25,17 @@ class MemoryPolicy:
 
     Attributes:
         recent_frames: How many frames are kept beside the pinned ones.
-        interval: Remember every n-th frame. Remembering each frame makes small errors feed on themselves: drift.
+        interval: Remember a frame when the last remembered one is this many frames ago. Remembering each frame makes
+            small errors feed on themselves: drift.
+        min_overlap: Remember earlier when an object has moved or changed so much that its mask overlaps the last
+            remembered one by less than this soft IoU: what is fast must be followed closely.
         min_presence: An object must be present with at least this probability.
         min_agreement: Its mask must overlap what correspondence says by at least this soft IoU.
     """
 
-    recent_frames: int = 3
-    interval: int = 4
+    recent_frames: int = 2
+    interval: int = 8
+    min_overlap: float = 0.6
     min_presence: float = 0.5
     min_agreement: float = 0.3
 
@@ -67,6 +71,14 @@ class MemoryPrompts:
         self._pinned = [frame for frame in self._pinned if bool(frame.valid.any())]
         self._recent = deque((frame.select(slots) for frame in self._recent), maxlen=self.policy.recent_frames)
 
+    def is_due(self, index: int, masks: Tensor, last_index: int, last_masks: Tensor) -> bool:
+        """Whether frame `index` with masks (N, h, w) should be remembered after `last_index` with `last_masks`."""
+        if index - last_index >= self.policy.interval:
+            return True
+        overlap = soft_iou(masks, last_masks)
+        painted = masks.flatten(1).sum(1) > 0.5
+        return bool((painted & (overlap < self.policy.min_overlap)).any())
+
     def trusted(self, decoded: FrameDecode) -> Tensor:
         """(N,) bool: which objects of a frame are good enough to be remembered."""
         return (decoded.presence >= self.policy.min_presence) & (decoded.agreement >= self.policy.min_agreement)
@@ -75,3 +87,9 @@ class MemoryPrompts:
         """Puts back a saved content."""
         self._pinned = list(pinned)
         self._recent = deque(recent, maxlen=self.policy.recent_frames)
+
+
+def soft_iou(a: Tensor, b: Tensor) -> Tensor:
+    """(N,) overlap in [0, 1] of two (N, h, w) stacks of mask probabilities: sum of minima over sum of maxima."""
+    a, b = a.flatten(1), b.flatten(1)
+    return a.minimum(b).sum(1) / a.maximum(b).sum(1).clamp(min=1e-3)

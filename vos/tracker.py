@@ -41,6 +41,8 @@ class TrackerState:
     recent: tuple[FrameMemory, ...]
     reference: PromptTokens | None
     previous: Tensor | None
+    remembered: Tensor | None
+    remembered_index: int
 
 
 class VideoTracker:
@@ -75,6 +77,9 @@ class VideoTracker:
         self._object_ids: tuple[int, ...] = ()
         self._reference: PromptTokens | None = None
         self._previous: Tensor | None = None
+        # Masks of the last frame that went into memory, and its index.
+        self._remembered: Tensor | None = None
+        self._remembered_index = 0
         self._size: tuple[int, int] | None = None
         self._next_index = 0
 
@@ -124,11 +129,14 @@ class VideoTracker:
         logits, presence, trusted = self._decode_known(features)
         exact: dict[int, np.ndarray] = {}
         if prompts:
-            logits, presence, trusted, exact = self._apply_prompts(features, prompts, known, logits, presence, trusted)
-        elif self._next_index % self.policy.interval == 0 and bool(trusted.any()):
-            masks = _visible(logits, presence, self.absent_below)
+            logits, presence, exact = self._apply_prompts(features, prompts, known, logits, presence)
+        masks = _visible(logits, presence, self.absent_below)
+        if prompts:
+            self._remembered, self._remembered_index = masks, self._next_index
+        elif self._is_due(masks) and bool(trusted.any()):
             self._memory.add(self.model.remember(features, masks, pinned=False, valid=trusted))
-        self._previous = _visible(logits, presence, self.absent_below)
+            self._remembered, self._remembered_index = masks, self._next_index
+        self._previous = masks
 
         shown = presence >= self.absent_below
         labels = label_map(logits, shown, self._object_ids, (height, width), exact)
@@ -165,6 +173,8 @@ class VideoTracker:
             recent=tuple(frame for frame in self._memory.frames if not frame.pinned),
             reference=self._reference,
             previous=self._previous,
+            remembered=self._remembered,
+            remembered_index=self._remembered_index,
         )
 
     def restore(self, state: TrackerState) -> None:
@@ -175,6 +185,13 @@ class VideoTracker:
         self._memory.replace(state.pinned, state.recent)
         self._reference = state.reference
         self._previous = state.previous
+        self._remembered = state.remembered
+        self._remembered_index = state.remembered_index
+
+    def _is_due(self, masks: Tensor) -> bool:
+        if self._remembered is None:
+            return True
+        return self._memory.is_due(self._next_index, masks, self._remembered_index, self._remembered)
 
     def _check_frame(self, rgb: np.ndarray) -> tuple[int, int]:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
@@ -207,8 +224,7 @@ class VideoTracker:
         known: tuple[int, ...],
         logits: Tensor,
         presence: Tensor,
-        trusted: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, dict[int, np.ndarray]]:
+    ) -> tuple[Tensor, Tensor, dict[int, np.ndarray]]:
         """Gives prompted objects the mask of their prompt and pins this frame for them."""
         height, width = self._check_size()
         by_object: dict[int, list[Prompt]] = {}
@@ -245,7 +261,7 @@ class VideoTracker:
             self._reference = tokens.select([prompted.index(i) for i in range(len(self._object_ids))])
         else:
             self._reference = self._reference.replace(prompted, tokens)
-        return logits, presence, valid, exact
+        return logits, presence, exact
 
     def _check_size(self) -> tuple[int, int]:
         if self._size is None:
@@ -264,6 +280,8 @@ class VideoTracker:
             self._reference = self._reference.select(slots)
         if self._previous is not None:
             self._previous = _pick(self._previous, slots)
+        if self._remembered is not None:
+            self._remembered = _pick(self._remembered, slots)
 
 
 def _pick(x: Tensor, slots: Sequence[int | None]) -> Tensor:

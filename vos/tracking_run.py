@@ -93,6 +93,7 @@ def run_job(
                 "absent_below": absent_below,
                 "memory_interval": policy.interval,
                 "memory_recent_frames": policy.recent_frames,
+                "memory_min_overlap": policy.min_overlap,
             },
         )
         record = RunRecord(folder, inputs)

@@ -41,12 +41,13 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, generator: torch.Generator) 
     encoded = model.encode_image(batch.frames.flatten(0, 1))
     frames = [_frame_of(encoded, clips, length, t) for t in range(length)]
     truth = batch.masks.float()
-    stride4 = [area_resize(truth[:, t], (truth.shape[-2] // 4, truth.shape[-1] // 4)) for t in range(length)]
+    grid = (truth.shape[-2] // 4, truth.shape[-1] // 4)
+    stride4 = [area_resize(truth[:, t], grid) for t in range(length)]
     stride2 = [F.avg_pool2d(truth[:, t], 2).flatten(0, 1) for t in range(length)]
     weight = batch.weight.flatten()
     log: dict[str, float] = {}
 
-    maps = [area_resize(x, stride4[0].shape[-2:]) for x in (batch.positive, batch.negative)]
+    maps = [area_resize(x, grid) for x in (batch.positive, batch.negative)]
     passes = model.segment_prompt(frames[0], maps[0], maps[1], batch.kind)
     prompt_losses = [mask_loss(x.mask_logits.flatten(0, 1), stride2[0], weight) for x in passes]
     prompt_loss = torch.stack(prompt_losses).mean()

@@ -76,13 +76,18 @@ class _ClipDataset(Dataset[tuple[Tensor, ...]]):
         )
 
 
+def _start_worker(_number: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+
+
 def _batches(settings: TrainSettings, stills: list[Still], first_step: int) -> Iterator[ClipBatch]:
     loader = DataLoader(
         _ClipDataset(settings, stills, first_step),
         batch_size=settings.batch,
         num_workers=settings.workers,
         prefetch_factor=6 if settings.workers else None,
-        worker_init_fn=lambda _: (torch.set_num_threads(1), cv2.setNumThreads(0))[0],
+        worker_init_fn=_start_worker,
     )
     for batch in loader:
         yield ClipBatch(*batch)
@@ -95,8 +100,8 @@ class Trainer:
         self.settings = settings
         self.device = torch.device(settings.device)
         torch.manual_seed(settings.seed)
-        self.model = CompactSEEM().to(self.device, memory_format=torch.channels_last)
-        self.average = CompactSEEM().to(self.device, memory_format=torch.channels_last)
+        self.model = CompactSEEM().to_device(self.device)
+        self.average = CompactSEEM().to_device(self.device)
         self.average.requires_grad_(False)
         trunk = {id(p) for p in self.model.trunk.parameters()}
         heads = [p for p in self.model.parameters() if id(p) not in trunk]

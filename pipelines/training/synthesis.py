@@ -238,7 +238,7 @@ class ClipSynthesizer:
         noise = rng.uniform(0, 8) if rng.random() < 0.4 else 0.0
         shot: list[np.ndarray] = []
         for frame in frames:
-            x = frame * (gain * tint * rng.uniform(0.93, 1.07)) + offset + rng.uniform(-7, 7)
+            x: np.ndarray = frame * (gain * tint * rng.uniform(0.93, 1.07)) + offset + rng.uniform(-7, 7)
             chance = rng.random()
             if chance < 0.15:
                 x = cv2.GaussianBlur(x, (5, 5), 0)
@@ -249,7 +249,7 @@ class ClipSynthesizer:
             x = np.clip(x, 0, 255).astype(np.uint8)
             if rng.random() < 0.25:
                 quality = int(rng.integers(25, 80))
-                x = cv2.imdecode(cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+                x = _through_jpeg(x, quality)
             shot.append(x)
         return shot
 
@@ -268,6 +268,14 @@ def _sampling_map(motion: _Motion, shape: tuple[int, ...], size: int) -> tuple[n
     map_x = inverse[0, 0] * grid_x + inverse[0, 1] * grid_y + inverse[0, 2]
     map_y = inverse[1, 0] * grid_x + inverse[1, 1] * grid_y + inverse[1, 2]
     return map_x.astype(np.float32), map_y.astype(np.float32)
+
+
+def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise RuntimeError("a JPEG that was just encoded cannot be decoded")
+    return decoded
 
 
 def _motion_kernel(rng: np.random.Generator) -> np.ndarray:

@@ -93,12 +93,12 @@ class MaskDecoder(nn.Module):
 
         self.queries = nn.Parameter(torch.randn(config.num_queries, dim) * 0.1)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_layers))
-        self.mask_embedding = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, mask_dim))
+        to_mask = nn.Linear(dim, mask_dim)
+        self.mask_embedding = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), to_mask)
         self.presence = nn.Sequential(nn.Linear(2 * dim + 2, dim), nn.ReLU(), nn.Linear(dim, 1))
         # Both embeddings start at zero, so that the untrained model is plain label propagation.
-        for layer in (self.local_embedding, self.mask_embedding[2]):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        for parameter in (*self.local_embedding.parameters(), *to_mask.parameters()):
+            nn.init.zeros_(parameter)
 
     def forward(self, features: ImageFeatures, read: ReadOut, previous: Tensor, prompts: PromptTokens) -> Decoded:
         """previous: (B, O, H/4, W/4) probabilities of the last frame's mask (zeros if there is none)."""

@@ -65,7 +65,7 @@ class CompactVideoModel:
     ) -> None:
         if short_side < 2 * SIZE_DIVISIBILITY:
             raise ValueError(f"short_side must be at least {2 * SIZE_DIVISIBILITY}, not {short_side}")
-        self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self.network = network.eval().requires_grad_(False).to_device(device)
         self.weights_sha256 = weights_sha256
         self.device = device
         self.short_side = short_side

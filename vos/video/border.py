@@ -87,11 +87,20 @@ def choose_stream(container: Any, path: Path, stream: int | None) -> Any:
         kinds = sorted({s.type for s in container.streams if s.type})
         found = f"it holds only {' and '.join(kinds)}" if kinds and not videos else "it is not a video"
         raise VideoError(f"{path}: no video stream ({found}); give a file with pictures in it")
-    if stream is None:
-        return next((s for s in videos if not _is_cover_art(s)), videos[0])
-    if not 0 <= stream < len(videos):
+    moving = [s for s in videos if not _is_cover_art(s)]
+    if stream is None and not moving:
+        raise VideoError(f"{path}: no video stream (its only picture is cover art); give a file with pictures in it")
+    if stream is not None and not 0 <= stream < len(videos):
         raise VideoError(f"{path}: no video stream {stream}; it has {len(videos)}, numbered from 0")
-    return videos[stream]
+    chosen = moving[0] if stream is None else videos[stream]
+    check_size(path, chosen.codec_context.width, chosen.codec_context.height)
+    return chosen
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Raises VideoError for a picture that would take more memory than any real one."""
+    if width * height > MAX_PIXELS:
+        raise VideoError(f"{path}: {width}x{height} is more than {MAX_PIXELS} pixels; scale it down")
 
 
 def _is_cover_art(stream: Any) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vos.errors import VideoError
-from vos.video.border import MAX_PIXELS
+from vos.video.border import check_size
 from vos.video.types import ClosesOnExit, Frame, Truncation, VideoInfo
 
 # File name extension -> Pillow's format. Nothing else is tried: Pillow's other readers run programs or guess.
@@ -119,9 +119,11 @@ def _open_image(path: Path) -> Image.Image:
         raise VideoError(f"{path}: not an image; known are {', '.join(IMAGE_FORMATS)}") from None
     except _PILLOW_ERRORS as error:
         raise VideoError(f"{path}: not a readable {path.suffix[1:]} image; replace it or remove it") from error
-    if image.width * image.height > MAX_PIXELS:
+    try:
+        check_size(path, image.width, image.height)
+    except VideoError:
         image.close()
-        raise VideoError(f"{path}: {image.width}x{image.height} is more than {MAX_PIXELS} pixels; scale it down")
+        raise
     return image
 
 

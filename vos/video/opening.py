@@ -55,7 +55,9 @@ def _open_raw(spec: str, options: _Options) -> FrameSource:
     if options.size is None or options.rate is None:
         raise UsageError("raw video on standard input needs its size (WIDTHxHEIGHT) and rate (frames per second)")
     pixel_format = options.pixel_format or "rgb24"
-    return RawSource(sys.stdin.buffer, size=options.size, rate=options.rate, pixel_format=pixel_format)
+    # Unbuffered: a thread that waits in a buffered read holds a lock that the interpreter needs when it ends.
+    stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    return RawSource(stream, size=options.size, rate=options.rate, pixel_format=pixel_format)
 
 
 def _open_webcam(spec: str, options: _Options) -> FrameSource:

@@ -178,10 +178,7 @@ def _first_frame(container: Any, stream: Any, path: Path) -> Any:
     while (batch := decoder.next_batch()) is not None:
         if batch:
             frame = batch.popleft()
-            if frame.width * frame.height > border.MAX_PIXELS:
-                raise VideoError(
-                    f"{path}: {frame.width}x{frame.height} is more than {border.MAX_PIXELS} pixels; scale it down"
-                )
+            border.check_size(path, frame.width, frame.height)
             return frame
     detail = f" ({decoder.failure[1]})" if decoder.failure else ""
     raise VideoError(f"{path}: no frame of the video can be decoded{detail}; copy, download or convert it again")

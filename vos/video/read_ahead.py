@@ -9,6 +9,9 @@ from weakref import WeakSet
 
 from vos.video.types import ClosesOnExit, Frame, FrameSource, Truncation, VideoInfo
 
+# No decoder takes this long for a frame; only a live input does.
+_STOP_TIMEOUT_S = 5.0
+
 
 class ReadAhead(ClosesOnExit):
     """A source that stays up to `depth` frames ahead of its consumer.
@@ -86,13 +89,16 @@ class _Pump:
         return None
 
     def stop(self) -> None:
-        """Ends the thread after the frame it is decoding and drops what is queued. May be called again."""
+        """Ends the thread after the frame it is decoding and drops what is queued. May be called again.
+
+        A thread that waits for its input (a pipe nobody writes to) cannot be ended; it is left to the process's end.
+        """
         with self._changed:
             self._stopping = True
             self._queue.clear()
             self._changed.notify_all()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(_STOP_TIMEOUT_S)
 
     def _run(self) -> None:
         try:

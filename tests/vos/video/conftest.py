@@ -109,9 +109,14 @@ def set_display_matrix(path: Path, a: int, b: int, c: int, d: int) -> Path:
     return path
 
 
-def ffprobe_pts(path: Path) -> list[int]:
-    """Presentation times of all displayed frames of the first video stream, by FFmpeg's own tool."""
+def ffprobe_pts(path: Path, *, packets: int | None = None) -> list[int]:
+    """Presentation times of the displayed frames of the first video stream, by FFmpeg's own tool.
+
+    With `packets`, only of the frames that the first so many packets make.
+    """
     command = ["ffprobe", "-v", "quiet", "-select_streams", "v:0", "-show_frames", "-show_entries"]
+    if packets is not None:
+        command[3:3] = ["-read_intervals", f"%+#{packets}"]
     command += ["frame=best_effort_timestamp", "-of", "json", f"file:{path.absolute()}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     frames = json.loads(result.stdout or "{}").get("frames", [])

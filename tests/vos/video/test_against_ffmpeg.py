@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +33,27 @@ def test_the_real_clips_are_there() -> None:
 @pytest.mark.parametrize("name", REAL_CLIPS)
 def test_a_real_clip_has_the_frames_and_times_of_ffprobe(name: str, clips: Any) -> None:
     path = SHARED / name
-    expected = clips.ffprobe_pts(path)
-    if not expected:
+    if path.stat().st_size == 0:
         with pytest.raises(VideoError):
             open_source(path)
         return
+    # Long clips are compared in full on request only: VOS_TEST_ALL_FRAMES=1.
+    partly = path.stat().st_size > 1_000_000 and not os.environ.get("VOS_TEST_ALL_FRAMES")
+    expected = clips.ffprobe_pts(path, packets=90 if partly else None)
+    if partly:
+        # Of the last few packets' frames some are missing: the frames before them in time come later in the file.
+        expected = expected[:70]
     # Pictures are placed in time but not converted, which is what takes long.
     probe = probe_file(path)
     decoder = Decoder(path, probe, threads=False)
     timeline = probe.timeline()
-    times = [timeline.place(picture.pts, picture.dts) for picture in decoder.pictures()]
+    pictures = islice(decoder.pictures(), len(expected) if partly else None)
+    times = [timeline.place(picture.pts, picture.dts) for picture in pictures]
     decoder.close()
     assert times == expected
-    if decoder.failure is None and probe.info.frame_count is not None:
-        assert probe.info.frame_count == len(expected)
+    if probe.timetable is not None and probe.timetable.is_exact and decoder.failure is None:
+        assert probe.timetable.pts[: len(expected)].tolist() == expected
+        assert partly or probe.info.frame_count == len(expected)
 
 
 @pytest.mark.parametrize("name", FLAT_COLOUR_CLIPS)

@@ -146,3 +146,30 @@ def test_a_clip_cut_to_a_few_pictures_still_gives_those(clips: Any) -> None:
     with open_source(path) as source:
         assert len(list(source)) == 3
         assert source.truncation is not None
+
+
+def test_a_song_with_cover_art_is_no_video(tmp_path: Path) -> None:
+    song = _audio_only(tmp_path)
+    path = tmp_path / "song.flac"
+    with av.open(str(song)) as reader, av.open(str(path), "w") as writer:
+        audio = writer.add_stream("flac", rate=8000)
+        cover = writer.add_stream("mjpeg", rate=1)
+        cover.width = cover.height = 32
+        cover.pix_fmt = "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+        writer.mux(cover.encode(picture.reformat(format="yuvj420p")))
+        for frame in reader.decode(audio=0):
+            writer.mux(audio.encode(frame))
+        writer.mux(audio.encode(None))
+    with pytest.raises(VideoError, match="its only picture is cover art"):
+        open_source(path)
+
+
+def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(clips: Any) -> None:
+    path = clips.make("a.gif", range(2), codec="gif", pixel_format="rgb8")
+    data = bytearray(path.read_bytes())
+    data[6:10] = (15_000).to_bytes(2, "little") * 2
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match="15000x15000 is more than"):
+        open_source(path)

@@ -51,7 +51,7 @@ simple("VP9", "a.webm", codec="libvpx-vp9", options={"lag-in-frames": "16", "cpu
 simple(
     "webm without duration", "a.webm", codec="libvpx-vp9", options={"cpu-used": "8"}, container_options={"live": "1"}
 )
-simple("AV1", "a.mkv", codec="libsvtav1", options={"preset": "12", "svtav1-params": "lp=1"})
+simple("AV1", "a.mkv", codec="libsvtav1", options={"preset": "12", "crf": "10", "svtav1-params": "lp=1"})
 simple("fragmented mp4", "a.mp4", container_options={"movflags": "frag_keyframe+empty_moov+delay_moov"})
 simple("odd size", "a.mp4", size=(97, 65), pixel_format="yuv444p")
 simple("animated GIF", "a.gif", codec="gif", pixel_format="rgb8")

@@ -1,0 +1,212 @@
+"""Data sets whose annotations lie in <root>/Annotations/<sequence>: VOST, MOSE, LVOS, SA-V, and a user's own folders.
+
+Sources: VOST, TRI-ML/VOST `evaluation/`; LVOS, LingyiHongfd/lvos-evaluation; SA-V, facebookresearch/sam2
+`sav_dataset/`. The scoring server of MOSE (version 1) has no public code; its paper says "J&F as in DAVIS".
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.davis import first_frame, frame_stems, inner_stems, numbered_objects, sequence_names
+from eval.errors import DatasetError
+from eval.masks import VOID_LABEL, MaskFolder, MaskKind
+from eval.plan import EvaluationPlan, ObjectPlan, PlanRequest, SequencePlan
+from eval.png import read_labels
+
+LVOS_STRIDE = 5
+
+
+def plan_vost(request: PlanRequest) -> EvaluationPlan:
+    """VOST: frames and objects as in DAVIS-2017; predicted ids above the objects' are cut off."""
+    names = sequence_names(request, request.root / "ImageSets" / f"{request.split}.txt")
+    return _plan_like_davis(request, request.root, names, "ignore")
+
+
+def plan_mose(request: PlanRequest) -> EvaluationPlan:
+    """MOSE, version 1: frames and objects as in DAVIS-2017, sequences from the folders."""
+    root = split_root(request)
+    plan = _plan_like_davis(request, root, _subfolders(request, root / "Annotations"), "refuse")
+    note = "MOSE: the code of the scoring server is not public; scored by the rules of DAVIS-2017"
+    return EvaluationPlan(plan.sequences, (note, *plan.notes))
+
+
+def _plan_like_davis(request: PlanRequest, root: Path, names: tuple[str, ...], extra_ids: Any) -> EvaluationPlan:
+    sequences, notes = [], []
+    for name in names:
+        folder = root / "Annotations" / name
+        stems = frame_stems(folder)
+        first = first_frame(folder, stems[0])
+        notes += first.notes(name)
+        inner = inner_stems(name, stems)
+        sequences.append(
+            SequencePlan(
+                name=name,
+                stems=inner,
+                truth=MaskFolder(folder, "labels", truth=True),
+                predictions=MaskFolder(request.predictions / name, "labels"),
+                objects=numbered_objects(name, first.objects, len(inner)),
+                extra_ids=extra_ids,
+            )
+        )
+    return EvaluationPlan(tuple(sequences), tuple(notes))
+
+
+def plan_lvos(request: PlanRequest) -> EvaluationPlan:
+    """LVOS v1 and v2, semi-supervised.
+
+    Each object is scored in every fifth frame of its own range, except the first and the last of them. Seen and
+    unseen are properties of videos, listed in a file `unseen_videos.txt` that comes with the official code.
+    """
+    root = split_root(request)
+    videos = read_meta(root / f"{request.split}_meta.json")
+    unseen_file = request.unseen or root / "unseen_videos.txt"
+    unseen = read_names(unseen_file, "the unseen videos (unseen_videos.txt of the official LVOS code)")
+    sequences = []
+    for name in chosen(request, tuple(sorted(videos)), root):
+        objects: list[tuple[int, tuple[str, ...]]] = []
+        for object_id, entry in videos[name]["objects"].items():
+            objects.append((int(object_id), _lvos_stems(f"{name}, object {object_id}", entry["frame_range"])))
+        group = "unseen" if name in unseen else "seen"
+        sequences.append(plan_of_ranges(request, root, name, [(key, stems, group) for key, stems in objects], "labels"))
+    return EvaluationPlan(tuple(sequences))
+
+
+def _lvos_stems(what: str, frame_range: dict[str, Any]) -> tuple[str, ...]:
+    start, end, total = (int(frame_range[key]) for key in ("start", "end", "frame_nums"))
+    frames = range(start, end, LVOS_STRIDE)
+    # The official code fills total - 2 scores; with fewer frames than that the rest would count as 0.
+    if total < 3 or len(frames) < total - 1:
+        raise DatasetError(
+            f"{what}: frame_range {start}..{end} does not hold frame_nums = {total} frames at a step of {LVOS_STRIDE}, "
+            "or leaves none to score; check the meta file"
+        )
+    return tuple(f"{frame:08d}" for frame in frames[1 : total - 1])
+
+
+def plan_sav(request: PlanRequest) -> EvaluationPlan:
+    """SA-V val and test: one binary PNG per object and annotated frame; objects may overlap.
+
+    The first and the last annotated frame of each object are not scored, and its average begins with the frame in
+    which ground truth or prediction first shows it.
+    """
+    root = request.root / "Annotations_6fps"
+    sequences = []
+    for name in _subfolders(request, root):
+        folders = sorted(path for path in (root / name).iterdir() if path.is_dir())
+        if not folders:
+            raise DatasetError(f"{root / name}: no object folder (000, 001, ...)")
+        objects = []
+        for folder in folders:
+            if not folder.name.isdigit():
+                raise DatasetError(f"{folder}: object folders are numbers (000, 001, ...)")
+            objects.append((int(folder.name), inner_stems(f"{name}/{folder.name}", frame_stems(folder)), "all"))
+        width = len(folders[0].name)
+        sequences.append(
+            plan_of_ranges(request, root.parent, name, objects, "per-object", truth_folder=root / name, digits=width)
+        )
+    return EvaluationPlan(tuple(sequences))
+
+
+def plan_folder(request: PlanRequest) -> EvaluationPlan:
+    """Any ground truth of the form <root>/<sequence>/<frame>.png, or one sequence as <root>/<frame>.png.
+
+    All frames are scored, for every id that some frame of the sequence has. Masks of 0 and 255 are taken as one
+    object; otherwise 255 is void and excluded.
+    """
+    single = next(iter(sorted(request.root.glob("*.png"))), None) is not None
+    names = ("",) if single else _subfolders(request, request.root)
+    sequences, notes = [], []
+    for name in names:
+        folder = request.root / name
+        stems = frame_stems(folder)
+        ids = sorted(set().union(*(np.unique(read_labels(folder / f"{stem}.png")).tolist() for stem in stems)) - {0})
+        kind: MaskKind = "binary" if ids == [VOID_LABEL] else "labels"
+        objects = [1] if kind == "binary" else [object_id for object_id in ids if object_id != VOID_LABEL]
+        title = name or request.root.name
+        if not objects:
+            notes.append(f"{title}: no object in any frame, so the sequence adds no row")
+        sequences.append(
+            SequencePlan(
+                name=title,
+                stems=stems,
+                truth=MaskFolder(folder, kind, truth=True),
+                predictions=MaskFolder(request.predictions / name, kind),
+                objects=tuple(ObjectPlan(f"{title}_{key}", key, tuple(range(len(stems)))) for key in objects),
+                void=kind == "labels" and VOID_LABEL in ids,
+            )
+        )
+    return EvaluationPlan(tuple(sequences), tuple(notes))
+
+
+def plan_of_ranges(
+    request: PlanRequest,
+    root: Path,
+    name: str,
+    objects: list[tuple[int, tuple[str, ...], str]],
+    kind: MaskKind,
+    truth_folder: Path | None = None,
+    digits: int = 3,
+) -> SequencePlan:
+    """A sequence whose objects are scored in frames of their own: (id, stems, group) of each object."""
+    stems = tuple(sorted({stem for _, object_stems, _ in objects for stem in object_stems}))
+    position = {stem: index for index, stem in enumerate(stems)}
+    object_folder = f"{{:0{digits}d}}"
+    return SequencePlan(
+        name=name,
+        stems=stems,
+        truth=MaskFolder(truth_folder or root / "Annotations" / name, kind, object_folder, truth=True),
+        predictions=MaskFolder(request.predictions / name, kind, object_folder),
+        objects=tuple(
+            ObjectPlan(f"{name}_{object_id}", object_id, tuple(position[stem] for stem in object_stems), group)
+            for object_id, object_stems, group in objects
+        ),
+        from_first_seen=kind == "per-object",
+    )
+
+
+def split_root(request: PlanRequest) -> Path:
+    """<root>/<split> where there is such a folder, otherwise <root> itself."""
+    folder = request.root / request.split
+    return folder if folder.is_dir() else request.root
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The entry "videos" of a meta file, by name of the video."""
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such meta file; check --root and --split")
+    try:
+        videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f'{path}: not a meta file with an entry "videos" ({error})') from error
+    if not isinstance(videos, dict) or not videos:
+        raise DatasetError(f'{path}: its entry "videos" names no video')
+    return videos
+
+
+def read_names(path: Path, what: str) -> frozenset[str]:
+    """Names in a text file, one a line."""
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such file; --unseen must name {what}")
+    return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+
+
+def chosen(request: PlanRequest, names: tuple[str, ...], where: Path) -> tuple[str, ...]:
+    """All names, or those that the request asks for."""
+    if request.sequences is None:
+        return names
+    unknown = [name for name in request.sequences if name not in names]
+    if unknown:
+        raise DatasetError(f"{where}: has no sequence {', '.join(unknown)}; check --sequence and --split")
+    return request.sequences
+
+
+def _subfolders(request: PlanRequest, folder: Path) -> tuple[str, ...]:
+    names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
+    if not names:
+        raise DatasetError(f"{folder}: no sequence (a folder of PNG masks) found; check --root and --split")
+    return chosen(request, names, folder)
