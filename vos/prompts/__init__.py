@@ -4,22 +4,27 @@ from vos.prompts.arguments import box_from_argument, points_from_arguments, poly
 from vos.prompts.base import MAX_OBJECT_ID, Prompt, VisualPrompt, object_ids_of
 from vos.prompts.box import Box
 from vos.prompts.checks import check_duplicates, check_prompts, require_frame
-from vos.prompts.files import read_masks, read_painted_strokes
+from vos.prompts.davis_scribbles import DavisScribbles, read_davis_scribbles
+from vos.prompts.files import read_masks, read_painted_strokes, read_strokes
 from vos.prompts.mask import Mask
 from vos.prompts.points import Points
 from vos.prompts.polygon import Polygon
 from vos.prompts.reference import ReferenceImage
+from vos.prompts.script import PromptScript, Removal, read_prompt_script, write_prompt_script
 from vos.prompts.stroke import Stroke
 from vos.prompts.text import Text
 
 __all__ = [
     "MAX_OBJECT_ID",
     "Box",
+    "DavisScribbles",
     "Mask",
     "Points",
     "Polygon",
     "Prompt",
+    "PromptScript",
     "ReferenceImage",
+    "Removal",
     "Stroke",
     "Text",
     "VisualPrompt",
@@ -29,7 +34,11 @@ __all__ = [
     "object_ids_of",
     "points_from_arguments",
     "polygon_from_argument",
+    "read_davis_scribbles",
     "read_masks",
     "read_painted_strokes",
+    "read_prompt_script",
+    "read_strokes",
     "require_frame",
+    "write_prompt_script",
 ]

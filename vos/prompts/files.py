@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from vos.errors import PromptError
+from vos.prompts.base import Prompt
 from vos.prompts.label_image import read_label_image
 from vos.prompts.mask import Mask
+from vos.prompts.script import read_prompt_script
 from vos.prompts.stroke import Stroke
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -34,12 +36,32 @@ def read_painted_strokes(path: str | Path, *, frame: int = 0) -> list[Stroke]:
     return [Stroke.painted(labels == i, object_id=i, frame=frame, source=str(path)) for i in _ids(labels)]
 
 
+def read_strokes(path: str | Path) -> list[Prompt]:
+    """Strokes from a file of any supported kind: painted PNG, prompt script (JSON), DAVIS scribbles (JSON).
+
+    Whatever does not begin like a PNG must be named `*.json`.
+
+    Raises:
+        PromptError: the file cannot be read, or is a prompt script with prompts other than strokes.
+    """
+    if _begins_like_png(path):
+        return list(read_painted_strokes(path))
+    if Path(path).suffix.lower() != ".json":
+        raise PromptError(f"{path}: not a PNG; strokes are a painted PNG, or JSON in a file named *.json")
+    script = read_prompt_script(path)
+    for prompt in script.prompts:
+        if prompt.kind != Stroke.kind:
+            raise PromptError(f"{prompt.where}: only strokes are expected in this file")
+    if script.removals:
+        raise PromptError(f"{path}: removes an object; only strokes are expected in this file")
+    return list(script.prompts)
+
+
 def _ids(labels: np.ndarray) -> list[int]:
     return [int(i) for i in np.unique(labels) if i]
 
 
-def is_png(path: str | Path) -> bool:
-    """Whether the file begins like a PNG. Raises PromptError when it cannot be opened."""
+def _begins_like_png(path: str | Path) -> bool:
     try:
         with open(path, "rb") as file:
             return file.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE

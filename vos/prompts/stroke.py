@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import cv2
 import numpy as np
 
 from vos.errors import PromptError
@@ -15,8 +14,7 @@ from vos.prompts.mask import resized_raster, size_of_raster
 
 DEFAULT_STROKE_WIDTH = 5.0
 MAX_STROKE_WIDTH = 4096.0
-# OpenCV draws lines at fixed-point coordinates: 4 fractional bits are a sixteenth of a pixel.
-_FRACTION_BITS = 4
+_PIECE_LENGTH = 64.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +63,7 @@ class Stroke(VisualPrompt):
             check_inside(line, width, height, self.where, edge=True)
 
     def rasterise(self, width: int, height: int) -> np.ndarray:
-        """(height, width) bool: the lines drawn with round ends, without smoothing, or the painted pixels."""
+        """(height, width) bool: pixels with their centre within half a width of a line, or the painted ones."""
         Prompt.check(self, width, height)
         if self.raster is not None:
             return self.raster
@@ -81,12 +79,39 @@ class Stroke(VisualPrompt):
 
 
 def draw_lines(canvas: np.ndarray, lines: tuple[np.ndarray, ...], width: float, value: int) -> None:
-    """Draws polylines of (N, 2) pixel coordinates into an (H, W) uint8 or uint16 canvas, in place."""
-    thickness = max(1, round(width))
+    """Sets the pixels whose centre is at most half a width away from a line, in place.
+
+    A width below one pixel counts as one: then every line is connected and marks the pixels of its points.
+
+    Args:
+        canvas: (H, W) of any integer type.
+        lines: Polylines, each (N, 2) x, y in pixels.
+        width: Of the brush, in pixels.
+        value: What the pixels are set to.
+    """
+    # A pixel exactly at half a width belongs to the line, whatever the last bit of the distance says.
+    radius = max(1.0, width) / 2 + 1e-9
     for line in lines:
-        # OpenCV puts the centre of a pixel at whole numbers, a prompt at halves.
-        fixed = np.rint((line - 0.5) * (1 << _FRACTION_BITS)).astype(np.int32).reshape(-1, 1, 2)
-        if len(fixed) == 1:
-            # A line from a point to itself: a round dot of the brush's width.
-            fixed = np.repeat(fixed, 2, axis=0)
-        cv2.polylines(canvas, [fixed], False, value, thickness, cv2.LINE_8, _FRACTION_BITS)
+        starts, ends = (line[:-1], line[1:]) if len(line) > 1 else (line, line)
+        for start, end in zip(starts, ends, strict=True):
+            _draw_segment(canvas, start, end, radius, value)
+
+
+def _draw_segment(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float, value: int) -> None:
+    # Piece by piece, because the box around a long slanted line is mostly empty.
+    pieces = max(1, math.ceil(float(np.abs(end - start).max()) / _PIECE_LENGTH))
+    corners = start + (end - start) * np.linspace(0.0, 1.0, pieces + 1)[:, None]
+    height, width = canvas.shape
+    for (xa, ya), (xb, yb) in zip(corners[:-1].tolist(), corners[1:].tolist(), strict=True):
+        x0, x1 = max(0, math.floor(min(xa, xb) - radius)), min(width, math.ceil(max(xa, xb) + radius))
+        y0, y1 = max(0, math.floor(min(ya, yb) - radius)), min(height, math.ceil(max(ya, yb) + radius))
+        if x0 >= x1 or y0 >= y1:
+            continue
+        dx = np.arange(x0, x1) + 0.5 - xa
+        dy = (np.arange(y0, y1) + 0.5 - ya)[:, None]
+        length = math.hypot(xb - xa, yb - ya)
+        # Unit direction; a dot has none, and then `along` is 0.
+        ux, uy = ((xb - xa) / length, (yb - ya) / length) if length else (0.0, 0.0)
+        along = np.clip(dx * ux + dy * uy, 0.0, length)
+        near = (dx - along * ux) ** 2 + (dy - along * uy) ** 2 <= radius**2
+        canvas[y0:y1, x0:x1][near] = value
