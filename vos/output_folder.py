@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from vos.atomic import write_bytes
 from vos.errors import OutputError
+from vos.export.formats import FORMATS
 
-MASKS_FOLDER = "masks"
+MASKS_FOLDER = FORMATS["davis"].place
 OVERLAY_FILE = "overlay.mp4"
 CONTACT_SHEET_FILE = "contact_sheet.png"
 RECORD_FILE = "run.json"
@@ -44,10 +48,29 @@ class OutputFolder:
         return self.root / JOURNAL_FILE
 
     def _written_by_runs(self) -> list[Path]:
+        """Existing files with the names that runs give; anything else in the folder is not ours to remove."""
         own = [self.overlay, self.contact_sheet, self.record, self.journal]
-        # Masks have names of digits; anything else in the folder is not ours to remove.
-        masks = [p for p in self.masks.glob("*.png") if p.stem.isdigit()] if self.masks.is_dir() else []
-        return [path for path in [*own, *masks] if path.exists()]
+        for row in FORMATS.values():
+            place = self.root / row.place
+            own += [p for p in [*place.glob("*.png"), *place.glob("*/*.png")] if _is_mask(p.relative_to(place))]
+            own.append(place)
+        # What a killed run left under temporary names.
+        own += [p for path in own for p in path.parent.glob(f".{glob.escape(path.name)}.*.part")]
+        own += [p for folder in self._mask_folders() for p in folder.glob(".*.png.*.part")]
+        return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
+
+    def _mask_folders(self) -> list[Path]:
+        """Existing folders that hold masks, inner ones first."""
+        places = [self.root / row.place for row in FORMATS.values()]
+        folders = [p for place in places for p in [*place.glob("*/"), place] if p.is_dir()]
+        return [p for p in folders if p in places or p.name.isdecimal()]
+
+    def _remove(self) -> None:
+        for path in self._written_by_runs():
+            path.unlink(missing_ok=True)
+        for folder in self._mask_folders():
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
     def check(self, *, overwrite: bool) -> None:
         """Makes sure that a run may write here; writes nothing.
@@ -58,7 +81,7 @@ class OutputFolder:
         if self.root.exists():
             if not self.root.is_dir():
                 raise OutputError(f"{self.root}: is a file, not a folder; choose another --output")
-            if not overwrite and any(self.root.iterdir()):
+            if not overwrite and _holds_something(self.root):
                 raise OutputError(
                     f"{self.root}: is not empty; choose another --output, or pass --overwrite to replace what a "
                     "former run wrote there"
@@ -74,8 +97,7 @@ class OutputFolder:
         is_new = not self.root.exists()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            for path in self._written_by_runs():
-                path.unlink()
+            self._remove()
         except OSError as error:
             raise OutputError(f"{self.root}: cannot be written ({error.strerror or error})") from error
         return is_new
@@ -85,10 +107,20 @@ class OutputFolder:
         if is_new:
             shutil.rmtree(self.root, ignore_errors=True)
             return
-        for path in self._written_by_runs():
-            path.unlink(missing_ok=True)
-        if self.masks.is_dir() and not any(self.masks.iterdir()):
-            self.masks.rmdir()
+        with contextlib.suppress(OSError):  # the failure that led here is what the user must see
+            self._remove()
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be read ({error.strerror}); choose another --output") from error
+
+
+def _is_mask(path: Path) -> bool:
+    """Whether a path has a name that mask sinks give: `00000.png`, or `001/00000.png`."""
+    return path.stem.isdecimal() and (len(path.parts) == 1 or path.parts[0].isdecimal())
 
 
 def write_json(path: Path, value: object) -> None:
@@ -97,10 +129,4 @@ def write_json(path: Path, value: object) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
