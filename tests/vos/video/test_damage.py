@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,46 @@ def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(clips: Any) ->
     path.write_bytes(data)
     with pytest.raises(VideoError, match="15000x15000 is more than"):
         open_source(path)
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes cut off, overwritten here and there, overwritten in one place, or with a part taken out."""
+    changed = bytearray(data)
+    start = int(rng.integers(0, len(data)))
+    match int(rng.integers(0, 4)):
+        case 0:
+            del changed[start:]
+        case 1:
+            for place in rng.integers(0, len(data), 12):
+                changed[place] = int(rng.integers(0, 256))
+        case 2:
+            changed[start : start + 300] = rng.bytes(len(changed[start : start + 300]))
+        case _:
+            del changed[start : start + 500]
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.mp4", {"container_options": FAST_START}), ("a.mkv", {}), ("a.ts", {}), ("a.webm", {"codec": "libvpx"})],
+)
+def test_whatever_happens_to_its_bytes_a_file_gives_a_consistent_answer(
+    clips: Any, name: str, options: dict[str, Any]
+) -> None:
+    path = clips.make(name, range(24), **options)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(7)
+    for _ in range(25):
+        path.write_bytes(mutated(whole, rng))
+        try:
+            source = open_source(path)
+        except VideoError as error:
+            assert str(error).startswith(str(path)) and "\n" not in str(error)
+            continue
+        with source:
+            frames = list(source)
+            assert source.info.frame_count == len(frames)
+            assert all(a.pts < b.pts for a, b in pairwise(frames))
+            assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(frames, source, strict=True))
+            if frames:
+                assert source.read_at(len(frames) - 1).pts == frames[-1].pts
