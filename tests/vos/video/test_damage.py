@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vos.errors import VideoError
-from vos.video import ReadAhead, open_source
+from vos.video import ReadAhead, border, open_source
 
 FAST_START = {"movflags": "faststart"}
 
@@ -195,7 +195,13 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("a.mp4", {"container_options": FAST_START}), ("a.mkv", {}), ("a.ts", {}), ("a.webm", {"codec": "libvpx"})],
+    [
+        ("a.mp4", {"container_options": FAST_START}),
+        ("a.mkv", {}),
+        ("a.ts", {}),
+        ("a.webm", {"codec": "libvpx"}),
+        ("hevc.mkv", {"codec": "libx265", "options": {"x265-params": "log-level=none"}}),
+    ],
 )
 def test_whatever_happens_to_its_bytes_a_file_gives_a_consistent_answer(
     clips: Any, name: str, options: dict[str, Any]
@@ -217,3 +223,19 @@ def test_whatever_happens_to_its_bytes_a_file_gives_a_consistent_answer(
             assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(frames, source, strict=True))
             if frames:
                 assert source.read_at(len(frames) - 1).pts == frames[-1].pts
+
+
+def test_packets_of_streams_that_appear_late_are_passed_over() -> None:
+    class Container:
+        """PyAV's behaviour: the generator fails at a packet of a stream it does not know, and a new one goes on."""
+
+        def __init__(self) -> None:
+            self.left = iter([1, 2, None, 3, None, 4])
+
+        def demux(self) -> Any:
+            for packet in self.left:
+                if packet is None:
+                    raise IndexError("list index out of range")
+                yield packet
+
+    assert list(border.demux(Container())) == [1, 2, 3, 4]
