@@ -97,9 +97,17 @@ def test_missing_masks_are_all_listed_or_scored_as_empty_when_asked(davis: tuple
         evaluate(predictions, dataset="davis17", root=root)
     assert caught.value.paths == (predictions / "a" / "00003.png", predictions / "b" / "00010.png")
     assert caught.value.exit_code == 1 and "--allow-missing" in str(caught.value)
+    assert "a/00003.png, " in str(caught.value) and "b/00010.png. Write them" in str(caught.value)
     report = evaluate(predictions, dataset="davis17", root=root, allow_missing=True)
     assert report.missing == tuple(map(str, caught.value.paths))
     assert report.objects[0].series.j[2] == 0.0 and report.objects[0].series.j[1] > 0
+
+
+def test_many_missing_masks_are_folded_by_folder() -> None:
+    paths = [Path(f"r/s{sequence:02d}/{frame:05d}.png") for sequence in range(15) for frame in range(3)]
+    message = str(MissingPredictionsError(tuple(paths)))
+    assert message.startswith("45 predicted mask(s) missing: r/s00/00000.png to 00002.png (3), r/s01/")
+    assert "and masks in 3 more folders. Write them" in message
 
 
 def test_a_sequence_without_objects_adds_a_note_and_no_row(davis: tuple[Path, Path]) -> None:

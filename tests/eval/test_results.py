@@ -285,6 +285,12 @@ class TestCommand:
         assert self.run("score", predictions, "--dataset", "davis17", "--root", root, "--summary").returncode == 0
         wrong = self.run(predictions, "--dataset", "davis18", "--root", root)
         assert wrong.returncode == 2 and "choose one of davis16" in wrong.stderr
+        table = predictions.parent / "table.csv"
+        table.write_text(
+            "sequence,scribble_idx,interaction,object_id,frame,jaccard,contour,timing\na,1,1,1,0,0.5,0.5,10\n"
+        )
+        interactive = self.run("interactive", table, "--interactions", 1)
+        assert interactive.returncode == 0 and interactive.stdout == "AUC 0.4167   at 60 s 0.5000\n"
         assert "score" in self.run("--help").stdout and self.run("score", "--help").returncode == 0
 
 
