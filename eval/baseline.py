@@ -1,8 +1,9 @@
 """J and F by the published definition, with the data flow of davis2017-evaluation: the yardstick for speed.
 
 All masks of a sequence are read into float64 volumes, split into one boolean volume per object, and compared frame by
-frame over the whole image, with an explicit volume of void pixels (of which this task has none). Own code, checked
-equal to the reference numbers. Nothing else in the package uses it; `vos perf eval` times it and tests compare with it.
+frame over the whole image; void pixels (255) are taken out of the ground truth into a volume of their own, which the
+semi-supervised task then leaves empty. Own code, checked equal to the reference numbers. Nothing else in the package
+uses it; `vos perf eval` times it and tests compare with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from eval.masks import VOID_LABEL
 from eval.measures import BOUNDARY_TOLERANCE
 
 
@@ -22,27 +24,38 @@ def score_sequence(truth: list[Path], predictions: list[Path], objects: int) -> 
     Returns:
         j, f: (objects, T) float64.
     """
-    true_masks, predicted_masks = _object_volumes(truth, objects), _object_volumes(predictions, objects)
-    void = np.zeros(true_masks.shape[1:], bool)
+    true_labels = _read_volume(truth)
+    void = np.zeros_like(true_labels)
+    for index, labels in enumerate(true_labels):
+        void[index] = labels == VOID_LABEL
+        labels[labels == VOID_LABEL] = 0
+    true_masks = _object_volumes(true_labels, objects)
+    predicted_masks = _object_volumes(_read_volume(predictions), objects)
+    not_scored = np.zeros(true_labels.shape, bool)
     pairs = list(zip(predicted_masks, true_masks, strict=True))
-    j = np.array([region_similarity(predicted, true, void) for predicted, true in pairs])
-    f = np.array([[boundary_measure(*frame) for frame in zip(*pair, void, strict=True)] for pair in pairs])
+    j = np.array([region_similarity(predicted, true, not_scored) for predicted, true in pairs])
+    f = np.array([[boundary_measure(*frame) for frame in zip(*pair, not_scored, strict=True)] for pair in pairs])
     return j, f
 
 
-def _object_volumes(paths: list[Path], objects: int) -> np.ndarray:
-    """(objects, T, H, W) bool: where each id stands in the label maps."""
-    first = np.array(Image.open(paths[0]))
-    labels = np.zeros((len(paths), *first.shape))
+def _read_volume(paths: list[Path]) -> np.ndarray:
+    """(T, H, W) float64 label maps."""
+    volume = np.zeros((len(paths), *np.array(Image.open(paths[0])).shape))
     for index, path in enumerate(paths):
-        labels[index] = np.array(Image.open(path))
+        volume[index] = np.array(Image.open(path))
+    return volume
+
+
+def _object_volumes(labels: np.ndarray, objects: int) -> np.ndarray:
+    """(objects, T, H, W) bool: where each id stands in the label maps."""
     ids = np.ones((objects, *labels.shape)) * np.arange(1, objects + 1)[:, None, None, None]
-    masks: np.ndarray = ids == labels[None]
+    masks: np.ndarray = (ids == labels[None]) > 0
     return masks
 
 
 def region_similarity(predicted: np.ndarray, true: np.ndarray, void: np.ndarray) -> np.ndarray:
     """Intersection over union of (T, H, W) bool volumes outside void, frame by frame; 1 where both are empty."""
+    predicted, true, void = predicted.astype(bool), true.astype(bool), void.astype(bool)
     intersection = np.sum((predicted & true) & np.logical_not(void), axis=(-2, -1))
     union = np.sum((predicted | true) & np.logical_not(void), axis=(-2, -1))
     with np.errstate(invalid="ignore"):
@@ -74,7 +87,12 @@ def boundary_measure(predicted: np.ndarray, true: np.ndarray, void: np.ndarray) 
 
 def boundary(mask: np.ndarray) -> np.ndarray:
     """Pixels that differ from their right, lower or lower-right neighbour; (H, W) bool."""
-    padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
-    right, lower, lower_right = padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    right, lower, lower_right = np.zeros_like(mask), np.zeros_like(mask), np.zeros_like(mask)
+    right[:, :-1] = mask[:, 1:]
+    lower[:-1] = mask[1:]
+    lower_right[:-1, :-1] = mask[1:, 1:]
     edge: np.ndarray = (mask ^ right) | (mask ^ lower) | (mask ^ lower_right)
+    edge[-1] = mask[-1] ^ right[-1]
+    edge[:, -1] = mask[:, -1] ^ lower[:, -1]
+    edge[-1, -1] = False
     return edge

@@ -102,6 +102,7 @@ def evaluate(
         objects=tuple(rows),
         notes=plan.notes,
         missing=tuple(str(path) for path in missing),
+        plans=plan.sequences,
     )
     return replace(report, headline=entry.headline(report))
 

@@ -29,7 +29,7 @@ _EXPORTS: dict[str, str] = {
     "open_source": "vos.video",
     "paint_overlay": "vos.palette",
     "read_masks": "vos.prompts",
-    "read_painted_strokes": "vos.prompts",
+    "read_strokes": "vos.prompts",
     "track_video": "vos.propagation",
 }
 

@@ -32,7 +32,7 @@ def demo(output: Path, model: str, weights: Path | None, device: str, short_side
 
     from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
-    from vos.prompts import read_painted_strokes
+    from vos.prompts import read_strokes
     from vos.tracking_run import TrackJob, run_job
     from vos.video_model import load_model
 
@@ -40,7 +40,7 @@ def demo(output: Path, model: str, weights: Path | None, device: str, short_side
     stroke = Path(str(files("vos"))) / "demo_data" / _STROKE
     job = TrackJob(
         video=str(clip),
-        prompts=tuple(read_painted_strokes(stroke)),
+        prompts=tuple(read_strokes(stroke)),
         output=output,
         overlay=True,
         contact_sheet=_SHEET_FRAMES,

@@ -134,12 +134,12 @@ def read_prompts(
         points_from_arguments,
         polygon_from_argument,
         read_masks,
-        read_painted_strokes,
+        read_strokes,
     )
 
     prompts: list[Prompt] = []
     for path in strokes:
-        prompts += read_painted_strokes(path)
+        prompts += read_strokes(path)
     for path in masks:
         prompts += read_masks(path)
     prompts += [box_from_argument(text) for text in boxes]

@@ -7,40 +7,41 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from vos.errors import OutputError
 from vos.video import border
+from vos.video.codecs import AUDIO_COPIES
 
 
 class AudioCopy:
     """Copies the packets of a file's first audio stream into an output container, up to a given time.
 
-    Args:
-        path: The file to copy from. One without audio gives nothing.
-        output: PyAV's output container, before its header is written.
-        keeps_negative: Whether the output can hold times before zero, where encoders put their lead-in. If not, such
-            packets are left out; otherwise FFmpeg would move all streams until none is negative.
+    A file without audio gives none; audio that the output's format cannot hold is left out with a note.
 
-    Raises:
-        OutputError: The output's format cannot hold this kind of audio.
+    Args:
+        path: The file to copy from.
+        output: PyAV's output container, before its header is written.
+        notes: Takes sentences on what could not be copied.
     """
 
-    def __init__(self, path: Path, output: Any, *, keeps_negative: bool) -> None:
-        self.notes: list[str] = []
-        self._keeps_negative = keeps_negative
+    def __init__(self, path: Path, output: Any, notes: list[str]) -> None:
+        self._notes = notes
         self._output = output
+        # Matroska has no times before zero, where encoders put their lead-in; given any, FFmpeg would move all streams.
+        self._keeps_negative = output.format.name != "matroska"
         self._input = border.open_container(path)
         self._packets: Iterator[Any] = iter(())
         self._pending: Any = None
-        if not self._input.streams.audio:
+        if self._input.streams.audio:
+            self._choose(self._input.streams.audio[0])
+
+    def _choose(self, source: Any) -> None:
+        codec, container = str(source.codec_context.codec.canonical_name), str(self._output.format.name)
+        known = AUDIO_COPIES[container]
+        if known is not None and codec not in known:
+            self._notes.append(
+                f"the audio ({codec}) cannot be copied into {container} and is left out; write .mkv for it"
+            )
             return
-        source = self._input.streams.audio[0]
-        try:
-            self._stream = output.add_stream_from_template(source)
-        except border.AV_ERRORS as error:
-            raise OutputError(
-                f"{path}: its audio ({source.codec_context.name}) does not fit into this kind of file; "
-                f"write .mkv or leave the audio out"
-            ) from error
+        self._stream = self._output.add_stream_from_template(source)
         self._packets = self._input.demux(source)
 
     def copy_until(self, end: Fraction, shift: Fraction) -> None:
@@ -69,7 +70,7 @@ class AudioCopy:
             try:
                 packet = next(self._packets, None)
             except border.AV_ERRORS as error:
-                self.notes.append(f"the audio is damaged and was copied up to there ({border.reason(error)})")
+                self._notes.append(f"the audio is damaged and was copied up to there ({border.reason(error)})")
                 return None
             if packet is None or (packet.size and packet.dts is not None):
                 return packet

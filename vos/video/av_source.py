@@ -21,6 +21,8 @@ from vos.video.types import ClosesOnExit, Frame, Truncation, VideoInfo
 class AvSource(ClosesOnExit):
     """A video file read by PyAV. Every iteration opens the file anew; `read_at` has a decoder of its own.
 
+    Iterators may run in different threads; `read_at` and `pts_table` belong to one.
+
     Args:
         path: The file.
         stream: Number among the video streams; None for the first that is not cover art (FFmpeg's `v:0`).
@@ -125,7 +127,7 @@ class AvSource(ClosesOnExit):
             gap = Truncation(delivered, float(expected * self._info.time_base), "no further picture can be decoded")
         if gap is None and decoder.failure is not None:
             gap = Truncation(decoder.failure[0], None, "a packet cannot be decoded")
-        damage = self._first_damage(gap, decoder.failure)
+        damage = self._first_damage(gap, decoder.failure, delivered)
         if damage is not None and self._truncation is None and self._random is not None:
             # From now on `read_at` counts as this pass did.
             self._random.close()
@@ -140,7 +142,9 @@ class AvSource(ClosesOnExit):
             )
         self._info = replace(self._info, frame_count=delivered, is_truncated=self._truncation is not None, notes=notes)
 
-    def _first_damage(self, gap: Truncation | None, failure: tuple[int, str] | None) -> Truncation | None:
+    def _first_damage(
+        self, gap: Truncation | None, failure: tuple[int, str] | None, delivered: int
+    ) -> Truncation | None:
         """One record of what the scan promised, what decoding gave, and what the decoder said."""
         known = [t for t in (gap, self._probe.truncation) if t is not None]
         if not known:
@@ -148,4 +152,6 @@ class AvSource(ClosesOnExit):
         first = min(known, key=lambda t: t.frame_index)
         # The scan knows the cause; decoding only sees the effect.
         reason = self._probe.truncation.reason if self._probe.truncation is not None else first.reason
-        return replace(first, reason=f"{reason} ({failure[1]})" if failure else reason)
+        if failure is not None:
+            reason = f"{reason} ({failure[1]})"
+        return replace(first, frame_index=min(first.frame_index, delivered), reason=reason)

@@ -47,6 +47,15 @@ CODECS: dict[str, Codec] = {
 # Extension -> FFmpeg's name of the container format.
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
+# Container format -> audio codecs that can be copied into it; None for any. FFmpeg lets others into mp4 and mov too and
+# fails, or makes files that players refuse, when it is too late.
+_ISO_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
+AUDIO_COPIES: dict[str, frozenset[str] | None] = {
+    "mp4": _ISO_AUDIO,
+    "mov": _ISO_AUDIO | {"pcm_s16le", "pcm_s16be", "pcm_s24le"} - {"flac", "opus"},
+    "matroska": None,
+}
+
 # Encoders that take a constant quality, and the name of that option.
 QUALITY_OPTIONS = {"libx264": "crf"}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from av.video.reformatter import VideoReformatter
 
+from vos.errors import VideoError
 from vos.video import border
 from vos.video.packets import PacketDecoder
 from vos.video.probe import Probe
@@ -20,6 +21,7 @@ class Decoder:
     """Owns a container until `close`. One thread iterates; any thread may close."""
 
     def __init__(self, path: Path, probe: Probe, *, threads: bool) -> None:
+        self._path = path
         self._orientation = probe.orientation
         self._size = probe.stored_size
         self._time_base = probe.info.time_base
@@ -51,8 +53,15 @@ class Decoder:
             self._packets.seek(pts)
 
     def frame(self, picture: Any, index: int, pts: int) -> Frame:
-        """The displayed frame of a decoded picture."""
-        stored = border.to_rgb(picture, self._reformatter, *self._size)
+        """The displayed frame of a decoded picture. Raises VideoError for a pixel format without a way to RGB."""
+        try:
+            stored = border.to_rgb(picture, self._reformatter, *self._size)
+        except border.AV_ERRORS as error:
+            kind = f"{picture.width}x{picture.height} {picture.format.name}"
+            raise VideoError(
+                f"{self._path}: frame {index} ({kind}) cannot be converted to RGB ({border.reason(error)}); "
+                f"convert the video to 8-bit H.264"
+            ) from error
         return Frame(index, pts, self._time_base, self._orientation.apply(stored))
 
     def close(self) -> None:

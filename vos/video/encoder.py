@@ -39,7 +39,7 @@ class VideoEncoder:
         codec: A name of `vos.video.codecs.CODECS`.
         crf: Constant rate factor of H.264, 0 (lossless) to 51; ignored by lossless codecs.
         audio_from: A file whose first audio stream is copied, without re-encoding, as far as the video reaches. None,
-            or a file without audio, gives a silent video.
+            or a file without audio, gives a silent video; so does audio that the container cannot hold (see `notes`).
         overwrite: Whether an existing file may be replaced.
 
     Attributes:
@@ -71,8 +71,8 @@ class VideoEncoder:
         self.notes: list[str] = []
         if encoder != self._codec.encoders[0]:
             self.notes.append(f"this build of PyAV lacks {self._codec.encoders[0]}; the video is written by {encoder}")
-        if not overwrite and self.path.exists():
-            raise OutputError(f"{self.path}: exists already; give another name or allow overwriting")
+        self._overwrite = overwrite
+        self._check_free()
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._reformatter = VideoReformatter()
         self._last_pts: int | None = None
@@ -115,7 +115,7 @@ class VideoEncoder:
             stream.codec_context.color_range = int(ColorRange.MPEG)
         self._stream = stream
         if audio_from is not None:
-            self._audio = AudioCopy(Path(audio_from), self._container, keeps_negative=container_format != "matroska")
+            self._audio = AudioCopy(Path(audio_from), self._container, self.notes)
         self._container.start_encoding()
 
     def write(self, image: np.ndarray, pts: int) -> None:
@@ -189,14 +189,21 @@ class VideoEncoder:
             if self._audio is not None:
                 end = (self._last_pts + self._step) * self._time_base
                 self._audio.copy_until(end, self._shift * self._time_base)
-                self.notes.extend(self._audio.notes)
                 self._audio.close()
             container, self._container = self._container, None
             container.close()
+            self._check_free()
             os.replace(self._temporary, self.path)
         except (*border.AV_ERRORS, OSError) as error:
             self.abort()
             raise OutputError(f"{self.path}: cannot be completed ({border.reason(error)})") from error
+        except OutputError:
+            self.abort()
+            raise
+
+    def _check_free(self) -> None:
+        if not self._overwrite and self.path.exists():
+            raise OutputError(f"{self.path}: exists already; give another name or allow overwriting")
 
     def abort(self) -> None:
         """Gives up: the temporary file is deleted and nothing appears under the final name."""

@@ -96,6 +96,8 @@ def probe_file(path: Path, *, stream: int | None = None, scan: bool = True) -> P
         first = _first_frame(container, chosen, path)
         orientation, followed = border.frame_orientation(first)
         info = _describe(container, chosen, first, orientation)
+        if info.video_stream_count > 1:
+            info = replace(info, notes=(f"{info.video_stream_count} video streams: number {number} is read",))
         nominal_step = _nominal_step(info, first)
     if not followed:
         info = replace(info, notes=(*info.notes, "the display matrix is not a turn by 90 degrees: not applied"))
@@ -187,9 +189,6 @@ def _first_frame(container: Any, stream: Any, path: Path) -> Any:
 def _describe(container: Any, stream: Any, frame: Any, orientation: Orientation) -> VideoInfo:
     width, height = orientation.size(frame.width, frame.height)
     time_base = border.fraction(stream.time_base) or Fraction(1, av.time_base)
-    notes: list[str] = []
-    if len(container.streams.video) > 1:
-        notes.append(f"{len(container.streams.video)} video streams: reading the first that is not cover art")
     return VideoInfo(
         width=width,
         height=height,
@@ -210,7 +209,6 @@ def _describe(container: Any, stream: Any, frame: Any, orientation: Orientation)
         stream_index=stream.index,
         video_stream_count=len(container.streams.video),
         has_audio=bool(container.streams.audio),
-        notes=tuple(notes),
     )
 
 
@@ -241,7 +239,7 @@ def _with_timetable(info: VideoInfo, timetable: Timetable) -> tuple[VideoInfo, T
         last = float(pts[-1] * info.time_base) if count else None
         truncation = Truncation(frame_index=count, time=last, reason=timetable.missing)
     rate = info.average_rate
-    if rate is None and count > 1:
+    if rate is None and count > 1 and pts[-1] > pts[0]:
         rate = Fraction(count - 1) / (Fraction(int(pts[-1] - pts[0])) * info.time_base)
     notes = info.notes
     if timetable.hidden:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vos.errors import VideoError
+from vos.video import border
 from vos.video.decoder import Decoder
 from vos.video.packets import DamagedPacket
 from vos.video.probe import Probe
@@ -104,7 +105,12 @@ class RandomReader:
             self._next = 0
         else:
             self._next = None
-            self._decoder.seek(int(self.pts[start]))
+            try:
+                self._decoder.seek(int(self.pts[start]))
+            except border.AV_ERRORS:
+                # No index to seek by; the last start, the beginning of the file, needs none.
+                self._pictures = iter(())
+                return
         self._pictures = self._decoder.pictures()
 
     def _advance(self, index: int) -> Frame | None:

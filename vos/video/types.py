@@ -60,8 +60,9 @@ class VideoInfo:
 
     Attributes:
         width, height: Size of `Frame.rgb` in pixels, in display orientation.
-        frame_count: Number of frames that iteration yields, when that is certain; else None. Certain is: read from
-            an index or a packet scan of a codec that stores one picture per packet, or counted by a full pass.
+        frame_count: Number of frames that iteration yields, when that is certain; else None. Certain is: counted by
+            a packet scan, of a codec that stores one picture per packet, in a file without damage inside; or counted
+            by a full pass.
         average_rate: Frames per second, or None when the source does not tell.
         time_base: Seconds per unit of `Frame.pts`.
         rotation: Degrees clockwise (0, 90, 180, 270) by which stored pictures were turned for display.

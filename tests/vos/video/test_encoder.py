@@ -150,6 +150,22 @@ def test_sound_ends_with_a_video_that_stops_early(clips: Any, tmp_path: Path) ->
     assert audio_packets(path)[-1][0] < 0.4 <= audio_packets(path)[-1][0] + 0.03
 
 
+@pytest.mark.parametrize(("extension", "fits"), [("mp4", False), ("mov", True), ("mkv", True)])
+def test_sound_that_does_not_fit_the_container_is_left_out_with_a_note(
+    clips: Any, tmp_path: Path, extension: str, fits: bool
+) -> None:
+    source_path = _with_sound(clips, tmp_path / "in.mkv", codec="pcm_s16le")
+    path = tmp_path / f"out.{extension}"
+    with VideoEncoder(path, width=96, height=64, time_base=Fraction(1, 25), audio_from=source_path) as encoder:
+        for number in range(25):
+            encoder.write(clips.paint(number), number)
+    left_out = ["pcm_s16le" in note and "left out" in note for note in encoder.notes]
+    assert left_out == ([] if fits else [True])
+    with open_source(path) as source:
+        assert source.info.has_audio == fits
+        clips.assert_painted(list(source))
+
+
 def test_a_source_without_sound_gives_a_silent_video(clips: Any, tmp_path: Path) -> None:
     silent = clips.make("silent.mp4", range(5))
     path = write(tmp_path / "out.mp4", clips, [0, 1, 2], Fraction(1, 25), audio_from=silent)

@@ -132,6 +132,17 @@ def test_frames_before_an_edit_lists_start_are_not_delivered(clips: Any, name: s
         assert clips.number_in(source.read_at(3).rgb) == 20
 
 
+@pytest.mark.parametrize(("first", "count"), [(0, 25), (7, 20), (30, 25)])
+def test_an_edit_list_can_end_early_too(clips: Any, first: int, count: int) -> None:
+    path = clips.set_edit(clips.make("trimmed.mp4", range(60)), first_frame=first, frames=count)
+    with open_source(path) as source:
+        assert (source.info.frame_count, source.info.hidden_frames) == (count, 60 - count)
+        frames = list(source)
+        clips.assert_painted(frames, first=first)
+        assert len(frames) == count and source.truncation is None
+        assert np.array_equal(source.read_at(count - 1).rgb, frames[-1].rgb)
+
+
 def test_a_cut_in_the_middle_of_a_group_starts_at_its_first_decodable_frame(clips: Any, tmp_path: Path) -> None:
     data = clips.make("whole.ts", range(60)).read_bytes()
     path = tmp_path / "joined-late.ts"
