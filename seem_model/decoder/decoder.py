@@ -73,9 +73,7 @@ class Decoder(nn.Module):
     ) -> PointPrompts:
         """Point features of n objects on one image; see `visual_sampler.sample_points`."""
         table = table or self.table
-        weights = SamplerWeights(
-            self.level_embed.weight, tuple(self.mask_sptial_embed), self.pn_indicator.weight
-        )
+        weights = SamplerWeights(self.level_embed.weight, tuple(self.mask_sptial_embed), self.pn_indicator.weight)
         return sample_points(
             features,
             positive,
@@ -231,5 +229,3 @@ def _memory_pixels(masks: Tensor, size: tuple[int, int], owners: Tensor | None) 
     """(S, slots or 1, h * w) bool: pixels inside the previous masks (S, n, H/4, W/4)."""
     inside = F.interpolate(masks, size, mode="bilinear", align_corners=False).flatten(2) >= 0
     return inside if owners is None else inside[:, owners.to(inside.device)]
-
-

@@ -106,4 +106,3 @@ class LanguageEncoder(nn.Module):
         ends = ids.argmax(dim=1)
         sentences = hidden[torch.arange(len(hidden), device=device), ends]
         return TextFeatures(hidden, tokens.attention_mask[:, :used].to(device), sentences)
-
