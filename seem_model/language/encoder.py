@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-
 from torch import Tensor, nn
 
 from seem_model.configs import HIDDEN_DIM, NUM_HEADS
-from seem_model.layers import MultiheadAttention
+from seem_model.decoder.inputs import TextPrompts
 from seem_model.language.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE, Tokens
+from seem_model.layers import MultiheadAttention
 
 TEXT_LAYERS = 12
 TEXT_NORM_EPS = 1e-12
@@ -85,6 +85,11 @@ class TextFeatures:
     tokens: Tensor
     attention_mask: Tensor
     sentences: Tensor
+
+    def prompts(self) -> TextPrompts:
+        """The tokens of all sentences as one set of decoder tokens: sentences of one image read each other (parity)."""
+        used = self.tokens[self.attention_mask]
+        return TextPrompts(used[None], torch.zeros(1, len(used), dtype=torch.bool, device=used.device))
 
 
 class LanguageEncoder(nn.Module):
