@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from vos.prompts import Prompt
 
 
+# "!10,20" is a point beside the object: points on and beside one object have to meet in one prompt.
+NEGATIVE_MARK = "!"
+
+
 @dataclass(frozen=True, slots=True)
 class PromptSource:
     """Where a prompt comes from.
@@ -165,9 +169,8 @@ def _parse_boxes(values: list[str], frame: int) -> list[Prompt]:
 def _parse_points(values: list[str], frame: int) -> list[Prompt]:
     from vos.prompts import points_from_arguments
 
-    # "!10,20" is a point beside the object; both kinds of an object have to meet in one prompt.
-    positive = [text for text in values if not text.startswith("!")]
-    negative = [text[1:] for text in values if text.startswith("!")]
+    positive = [text for text in values if not text.startswith(NEGATIVE_MARK)]
+    negative = [text.removeprefix(NEGATIVE_MARK) for text in values if text.startswith(NEGATIVE_MARK)]
     return list(points_from_arguments(positive, negative, frame=frame))
 
 
@@ -176,6 +179,9 @@ def _parse_polygons(values: list[str], frame: int) -> list[Prompt]:
 
     return [polygon_from_argument(text, frame=frame) for text in values]
 
+
+# Kinds whose values are paths.
+PROMPT_FILE_KINDS = frozenset({"stroke", "stroke-index", "mask"})
 
 # Kind of prompt -> reader of all its values on one frame. `stroke-index` is an index PNG whose pixels are strokes.
 PROMPT_KINDS: dict[str, Callable[[list[str], int], list[Prompt]]] = {

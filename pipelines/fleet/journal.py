@@ -17,6 +17,7 @@ from typing import Literal, Self
 
 from pipelines.fleet.jobs import JobResult, JobSpec
 from vos.errors import OutputError
+from vos.output_folder import OutputFolder
 
 SCHEMA = 1
 
@@ -115,9 +116,36 @@ class Journal:
         except sqlite3.Error as error:
             raise OutputError(f"{self.path}: cannot be written ({error})") from error
 
+    def replace(self, specs: Iterable[JobSpec]) -> None:
+        """Makes these the jobs of the batch, all or nothing, and keeps the state of those that were in it unchanged.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        try:
+            with self._transaction():
+                self._db.execute("CREATE TEMP TABLE wanted (name TEXT PRIMARY KEY, output TEXT, spec TEXT)")
+                rows = ((spec.name, spec.output, spec.to_json()) for spec in specs)
+                self._db.executemany("INSERT INTO wanted VALUES (?, ?, ?)", rows)
+                self._db.execute("DELETE FROM jobs WHERE name NOT IN (SELECT name FROM wanted)")
+                self._db.execute(
+                    "INSERT INTO jobs (name, output, spec) SELECT name, output, spec FROM wanted WHERE true "
+                    "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec, output = excluded.output, "
+                    "state = 'queued', problem = NULL, result = NULL WHERE spec != excluded.spec"
+                )
+                self._db.execute("DROP TABLE wanted")
+        except sqlite3.Error as error:
+            raise OutputError(f"{self.path}: cannot be written ({error})") from error
+
     def reopen(self) -> None:
-        """Puts every job that is not done back into the queue, with a fresh number of attempts."""
+        """Puts every job that is not done, or whose record is gone, back into the queue with its attempts forgotten."""
+        gone = [
+            (entry.number,)
+            for entry in self.entries("done")
+            if not OutputFolder(Path(entry.spec.output)).record.is_file()
+        ]
         with self._transaction():
+            self._db.executemany("UPDATE jobs SET state = 'queued', result = NULL WHERE number = ?", gone)
             self._db.execute("UPDATE jobs SET state = 'queued', attempts = 0 WHERE state != 'done'")
 
     def take(self) -> JournalEntry | None:
