@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,13 +34,13 @@ class Row:
 
     Attributes:
         where: How messages name it: file and line, or the video.
-        base: Relative paths start here.
+        base: Folder in which relative paths start, absolute.
         values: Column -> its values, none of them empty.
         problem: Why the row cannot even be read.
     """
 
     where: str
-    base: Path
+    base: str
     values: dict[str, list[str]]
     problem: str | None = None
 
@@ -84,7 +85,7 @@ def _rows_of_videos(paths: list[Path], jobs: str) -> Iterator[Row]:
         if not any(column in values for column in SIDECARS.values()):
             names = " or ".join(stem_of(path) + ending for ending in SIDECARS)
             problem = f"no prompt: put {names} beside it, or write a manifest"
-        yield Row(str(path), path.parent, values, problem)
+        yield Row(str(path), os.path.abspath(path.parent), values, problem)
 
 
 def stem_of(path: Path) -> str:
@@ -97,6 +98,7 @@ def _is_image_folder(path: Path) -> bool:
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
+    base = os.path.abspath(path.parent)
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, strict=True)
         try:
@@ -111,29 +113,30 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 if not cells:
                     continue
                 if len(cells) != len(header):
-                    yield Row(where, path.parent, {}, f"{len(cells)} cells, but the header has {len(header)}")
+                    yield Row(where, base, {}, f"{len(cells)} cells, but the header has {len(header)}")
                     continue
                 values = {
                     name: [part.strip() for part in cell.split(CELL_SEPARATOR)]
                     for name, cell in zip(header, cells, strict=True)
                     if cell.strip()
                 }
-                yield Row(where, path.parent, values)
+                yield Row(where, base, values)
         except (csv.Error, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: line {reader.line_num}: not CSV in UTF-8 ({error})") from error
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
+    base = os.path.abspath(path.parent)
     try:
         with open(path, encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield _json_row(f"{path}: line {number}", path.parent, line)
+                    yield _json_row(f"{path}: line {number}", base, line)
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 ({error})") from error
 
 
-def _json_row(where: str, base: Path, line: str) -> Row:
+def _json_row(where: str, base: str, line: str) -> Row:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,19 +70,20 @@ class JobSpec:
 
     def to_json(self) -> str:
         """One line; equal jobs give equal lines."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        values = {name: getattr(self, name) for name in self.__slots__}
+        # Nested values as lists, not by `dataclasses.asdict`: that copies everything and takes most of the time that a
+        # long manifest needs.
+        values["prompts"] = [(prompt.kind, prompt.value, prompt.frame) for prompt in self.prompts]
+        values["model"] = (self.model.name, self.model.weights, self.model.device, self.model.short_side)
+        return json.dumps(values, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> JobSpec:
         """Inverse of `to_json`."""
         fields: dict[str, Any] = json.loads(text)
-        fields["prompts"] = tuple(PromptSource(**prompt) for prompt in fields["prompts"])
-        fields["model"] = ModelSpec(**fields["model"])
+        fields["prompts"] = tuple(PromptSource(*prompt) for prompt in fields["prompts"])
+        fields["model"] = ModelSpec(*fields["model"])
         return cls(**fields)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of all that decides the result. Files are named, not read."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

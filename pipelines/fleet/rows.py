@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 from pipelines.fleet.job_list import Row, stem_of
@@ -19,7 +18,7 @@ SHOWN_PROBLEMS = 50
 # A name becomes a folder: one level, not hidden, nothing that a file system or a shell could take amiss.
 _NAME = re.compile(r"[^\W_.][\w .+,=@()\[\]-]*", re.UNICODE)
 _MAX_NAME = 200
-RESERVED_NAMES = frozenset({"journal.sqlite", "journal.sqlite-journal"})
+RESERVED_NAMES = frozenset({"journal.sqlite", "journal.sqlite-wal"})
 
 
 class JobListError(UsageError):
@@ -106,14 +105,14 @@ def _spec(row: Row, defaults: Defaults) -> JobSpec:
     written_out = tuple(prompt for prompt in draft.prompts if prompt.kind not in PROMPT_FILE_KINDS)
     if written_out:
         load_prompts(written_out)
-    output = defaults.output / name
-    if defaults.require_empty and output.is_dir() and any(output.iterdir()):
+    output = os.path.join(defaults.output, name)
+    if defaults.require_empty and os.path.isdir(output) and os.listdir(output):
         raise _RowError(f"{output} is not empty; choose another --output, or pass --overwrite")
     return JobSpec(
         name=name,
         video=draft.video,
         prompts=tuple(draft.prompts),
-        output=str(output),
+        output=output,
         model=draft.model,
         absent_below=draft.absent_below,
         overlay=draft.overlay,
@@ -155,15 +154,10 @@ def _single(name: str, values: list[str]) -> str:
 
 
 def _existing(draft: _Draft, name: str, value: str) -> str:
-    path = os.path.join(_absolute(draft.base), value)
+    path = os.path.join(draft.base, value)
     if not os.path.exists(path):
         raise _RowError(f"{name} {value}: no such file")
     return path
-
-
-@lru_cache(maxsize=64)
-def _absolute(base: Path) -> str:
-    return os.path.abspath(base)
 
 
 def _read_video(draft: _Draft, name: str, values: list[str]) -> None:
