@@ -1,7 +1,7 @@
 """Data sets whose annotations lie in <root>/Annotations/<sequence>: VOST, MOSE, LVOS, SA-V, and a user's own folders.
 
 Sources: VOST, TRI-ML/VOST `evaluation/`; LVOS, LingyiHongfd/lvos-evaluation; SA-V, facebookresearch/sam2
-`sav_dataset/`. The scoring server of MOSE (version 1) has no public code; its paper says "J&F as in DAVIS".
+`sav_dataset/`. The scoring server of MOSE (version 1) has no public code; the rules of DAVIS-2017 are assumed.
 """
 
 from __future__ import annotations

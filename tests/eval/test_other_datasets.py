@@ -147,6 +147,13 @@ class TestSav:
         report = evaluate(root / "results", dataset="sav", root=root / "sav")
         assert report.objects[0].series.j.tolist() == [0.0, 1.0, 1.0, 1.0]
 
+    def test_objects_that_nobody_shows_leave_nothing_to_score(self, root: Path) -> None:
+        for folder in ("sav/Annotations_6fps", "results"):
+            for k in (0, 1):
+                save_sequence(root / folder / "video" / f"{k:03d}", np.zeros((6, 48, 64)))
+        with pytest.raises(DatasetError, match="no object is ever shown"):
+            evaluate(root / "results", dataset="sav", root=root / "sav")
+
     def test_missing_masks_are_listed_per_object(self, root: Path) -> None:
         (root / "results" / "video" / "001" / "00002.png").unlink()
         with pytest.raises(MissingPredictionsError, match=r"^1 predicted mask\(s\) missing: .*video/001/00002\.png"):

@@ -55,6 +55,11 @@ class Golden:
         return self._arrays[name]
 
     @property
+    def names(self) -> list[str]:
+        """Names of all stored arrays."""
+        return list(self._arrays)
+
+    @property
     def config_name(self) -> str:
         backbone, _, behaviour = self.prefix.rpartition("_")
         return f"{backbone}_unicl_lang_{behaviour}"
