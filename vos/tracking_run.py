@@ -20,7 +20,7 @@ from vos.propagation import prompts_by_frame, propagate
 from vos.resume import FinishedFrames, ResumePoint, check_same_inputs, find_resume_point
 from vos.run_inputs import RunInputs, fingerprint
 from vos.run_lock import only_run_in
-from vos.run_record import RunRecord, read_record
+from vos.run_record import FINISHED, RunRecord, read_record
 from vos.snapshots import SnapshotSink
 from vos.tracker import VideoTracker
 from vos.video import FrameSource, Truncation, open_source
@@ -28,8 +28,6 @@ from vos.video.images import ImageFolderSource
 from vos.video_model import VideoModel
 
 SNAPSHOT_EVERY = 100
-# A run with one of these in its record has nothing left to do.
-_FINISHED = ("done", "stopped", "truncated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def run_job(
             if is_resumed:
                 former = read_record(folder)
                 check_same_inputs(folder, former, inputs)
-                if former["status"] in _FINISHED:
+                if former["status"] in FINISHED:
                     folder.clear_snapshots()
                     return _outcome_of(former, folder)
                 point = find_resume_point(folder, model.device)
