@@ -73,9 +73,7 @@ class Decoder(nn.Module):
     ) -> PointPrompts:
         """Point features of n objects on one image; see `visual_sampler.sample_points`."""
         table = table or self.table
-        weights = SamplerWeights(
-            self.level_embed.weight, tuple(self.mask_sptial_embed), self.pn_indicator.weight
-        )
+        weights = SamplerWeights(self.level_embed.weight, tuple(self.mask_sptial_embed), self.pn_indicator.weight)
         return sample_points(
             features,
             positive,
@@ -126,7 +124,7 @@ class Decoder(nn.Module):
         images = self._images(features)
         for layer in range(DECODER_LAYERS):
             level = layer % NUM_LEVELS
-            readable = self._readable_pixels(x[:, :image_rows], coarse[level])
+            readable = self.readable_pixels(x[:, :image_rows], coarse[level])
             memory_owners = None
             if memory_masks is not None:
                 memory_owners = self._memory_owners(memory_masks.shape[1], table, draws)
@@ -221,15 +219,16 @@ class Decoder(nn.Module):
         keys: Keys = attention.project_keys(2 * tokens, tokens)
         return keys
 
-    def _readable_pixels(self, x: Tensor, coarse: Tensor) -> Tensor:
-        """(S, R, h * w) bool: pixels inside each row's current mask, at one level's resolution."""
-        embeddings = self.mask_embed(self.decoder_norm(x))
-        return torch.matmul(embeddings, coarse[0].flatten(1)) >= 0
+    def attention_logits(self, x: Tensor, coarse: Tensor) -> Tensor:
+        """(S, R, h * w): the mask logits of rows (S, R, C) on mask features (1, C, h, w)."""
+        return torch.matmul(self.mask_embed(self.decoder_norm(x)), coarse[0].flatten(1))
+
+    def readable_pixels(self, x: Tensor, coarse: Tensor) -> Tensor:
+        """(S, R, h * w) bool: the pixels inside each row's current mask, at one level's resolution."""
+        return self.attention_logits(x, coarse) >= 0
 
 
 def _memory_pixels(masks: Tensor, size: tuple[int, int], owners: Tensor | None) -> Tensor:
     """(S, slots or 1, h * w) bool: pixels inside the previous masks (S, n, H/4, W/4)."""
     inside = F.interpolate(masks, size, mode="bilinear", align_corners=False).flatten(2) >= 0
     return inside if owners is None else inside[:, owners.to(inside.device)]
-
-
