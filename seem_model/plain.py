@@ -8,6 +8,7 @@ weights and a mask per head, and prompt tokens that are updated and then thrown 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from torch import Tensor
 from seem_model.configs import DECODER_LAYERS, NUM_HEADS, NUM_LEVELS
 from seem_model.decoder.decoder import Decoder
 from seem_model.decoder.inputs import PointPrompts
+from seem_model.decoder.layers import CrossAttention, SelfAttention
 from seem_model.decoder.output import unit
 from seem_model.layers import MultiheadAttention, sine_positions
 from seem_model.pixel_decoders import PixelFeatures
@@ -87,7 +89,7 @@ def plain_decode(decoder: Decoder, features: PixelFeatures, prompt: PointPrompts
         source = feature_map.flatten(2).transpose(1, 2) + decoder.level_embed.weight[level]
         located = source + sine_positions(feature_map).flatten(2).transpose(1, 2)
         blocked[blocked.all(-1)] = False
-        cross = decoder.transformer_cross_attention_layers[layer]
+        cross = cast(CrossAttention, decoder.transformer_cross_attention_layers[layer])
         x = cross.norm(x + plain_attention(cross.multihead_attn, x + positions, located, source, blocked))
 
         tokens = prompt.tokens[level]
@@ -97,7 +99,7 @@ def plain_decode(decoder: Decoder, features: PixelFeatures, prompt: PointPrompts
         blocked = torch.zeros(NUM_HEADS, rows.shape[1], rows.shape[1], dtype=torch.bool, device=x.device)
         blocked[:, count:, :count] = True
         located = rows + row_positions
-        self_layer = decoder.transformer_self_attention_layers[layer]
+        self_layer = cast(SelfAttention, decoder.transformer_self_attention_layers[layer])
         rows = self_layer.norm(rows + plain_attention(self_layer.self_attn, located, located, rows, blocked))
         x = decoder.transformer_ffn_layers[layer](rows)[:, :count]
         embeddings, masks, logits, blocked = heads(x, sizes[(layer + 1) % NUM_LEVELS])
