@@ -2,7 +2,8 @@
 
 All masks of a sequence are read into float64 volumes, split into one boolean volume per object, and compared frame by
 frame over the whole image; void pixels (255) are taken out of the ground truth into a volume of their own, which the
-semi-supervised task then leaves empty. Own code, checked equal to the reference numbers. Nothing else in the package uses it; `vos perf eval` times it and tests compare with it.
+semi-supervised task then leaves empty. Own code, checked equal to the reference numbers. Nothing else in the package
+uses it; `vos perf eval` times it and tests compare with it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ here; all others go to Pillow, whose result is the same. PNG specification (ISO/
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -18,11 +20,12 @@ from eval.errors import MaskFileError
 
 try:
     # Inflates the long runs of a label map some ten times faster. Same interface, same bytes.
-    from zlib_ng import zlib_ng as zlib
+    from zlib_ng import zlib_ng as inflate
 except ImportError:
-    import zlib  # type: ignore[no-redef]
+    import zlib as inflate  # type: ignore[no-redef]
 
-INFLATE_LIBRARY = zlib.__name__
+INFLATE_LIBRARY = inflate.__name__.rpartition(".")[2]
+_InflateError = cast(type[Exception], inflate.error)
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_LENGTH = 13
 _GREY, _PALETTE = 0, 3
@@ -55,7 +58,7 @@ def read_labels(path: Path) -> np.ndarray:
     try:
         header, compressed = _parse(data)
         labels = _decode_plain(header, compressed) if _is_plain(header) else None
-    except (ValueError, zlib.error, struct.error) as error:
+    except (ValueError, struct.error, _InflateError) as error:
         raise MaskFileError(f"{path}: not a readable PNG ({error}); write the file again") from error
     return labels if labels is not None else _read_with_pillow(path)
 
@@ -109,8 +112,7 @@ def _decode_plain(header: _Header, compressed: bytes) -> np.ndarray | None:
     stride = header.width + 1
     size = header.height * stride
     # The limit keeps a hostile file from inflating to more than its header announces.
-    inflater = zlib.decompressobj()
-    raw = inflater.decompress(compressed, size)
+    raw = inflate.decompressobj().decompress(compressed, size)
     if len(raw) != size:
         raise ValueError("fewer pixels than the header announces")
     flat = np.frombuffer(raw, np.uint8)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eval.plan import SequencePlan
 from eval.scoring import ObjectSeries
 from eval.statistics import Statistics, frame_statistics, mean_statistics
 
@@ -62,6 +63,7 @@ class Report:
         headline: The numbers that the data set's papers quote, in their order.
         notes: Remarks on what was or was not scored.
         missing: Predicted files that were absent and scored as empty.
+        plans: What was scored, with the places of the masks.
     """
 
     dataset: str
@@ -70,6 +72,7 @@ class Report:
     headline: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    plans: tuple[SequencePlan, ...] = ()
 
     @property
     def j(self) -> Statistics:

@@ -1,249 +1,196 @@
-"""Reading SEEM checkpoints: the released `.pt` files and our `.safetensors`, strict, without pickled code.
+"""Reading weights files: the release's `.pt` and our safetensors, with a strict report of what does not fit.
 
-The released loader keeps whatever keys happen to fit and leaves the rest at random values. Here a file either is
-the model that was asked for, or loading fails with a list of what is wrong.
+The released loader keeps what fits and leaves the rest random; here a file fits a model or is refused. Only
+differences that cannot change a result are tolerated (see `_tolerated_*`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from pickle import UnpicklingError
-from zipfile import BadZipFile
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seem_model.configs import CONFIGS, SeemConfig
 from seem_model.errors import CheckpointError
 from seem_model.seem import Seem
 
-_QUERIES = "sem_seg_head.predictor.query_feat.weight"
-_TEXT_PREFIX = "sem_seg_head.predictor.lang_encoder."
+QUERY_KEY = "sem_seg_head.predictor.query_feat.weight"
+LANGUAGE_PREFIX = "sem_seg_head.predictor.lang_encoder."
 _MODEL_PREFIXES = ("backbone.", "sem_seg_head.")
-# Buffers that nothing reads; files of other ages of the release may lack them or carry others like them.
-_OPTIONAL = frozenset({"dilation_kernel", "criterion.empty_weight"})
-# The tensor that tells the architectures apart, with the shape it has in each.
-_SIGNATURES: Mapping[tuple[str, tuple[int, ...]], str] = {
-    ("backbone.patch_embed.proj.weight", (96, 3, 7, 7)): "focalt",
-    ("backbone.patch_embed.proj.weight", (192, 3, 7, 7)): "focall",
-    ("backbone.patch_embed.proj.weight", (768, 3, 16, 16)): "samvitb",
-    ("backbone.patch_embed.proj.weight", (1024, 3, 16, 16)): "samvitl",
-    ("backbone.convs.0.proj.weight", (128, 3, 7, 7)): "davitd3",
-    ("backbone.convs.0.proj.weight", (256, 3, 7, 7)): "davitd5",
-}
+# Constants of training and evaluation; nothing here reads them.
+_OPTIONAL_KEYS = frozenset({"dilation_kernel", "criterion.empty_weight"})
+_WRAPPER_PREFIXES = ("module.", "model.")
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class FitReport:
-    """How a file's tensors compare with what a model takes.
+    """How the tensors of a file fit a model.
 
     Attributes:
-        missing: Keys that the file lacks.
-        unexpected: Keys of the file inside backbone and head that the model does not have.
-        misshapen: Keys with another shape: (key, shape in the file, shape in the model).
-        not_finite: Keys with a NaN or an infinity.
-        ignored: Keys of the file that carry no part of the model, and buffers that the file may lack.
+        missing: Keys of the model that the file lacks.
+        unexpected: Keys of the file that the model lacks, inside the parts that the model has.
+        misshaped: Keys with their shapes in file and model.
+        ignored: Keys of the file that belong to no part of the model, and absent constants: tolerated.
     """
 
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    misshapen: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
-    not_finite: tuple[str, ...]
-    ignored: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    misshaped: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
-        """Whether the file is this model."""
-        return not (self.missing or self.unexpected or self.misshapen or self.not_finite)
+        return not (self.missing or self.unexpected or self.misshaped)
 
-    def lines(self, limit: int = 5) -> list[str]:
-        """One line per kind of problem, with at most `limit` keys each."""
-        shapes = tuple(f"{key} is {found}, not {wanted}" for key, found, wanted in self.misshapen)
-        problems = (
-            ("missing", self.missing),
-            ("not part of the model", self.unexpected),
-            ("wrong shape", shapes),
-            ("NaN or infinity in", self.not_finite),
-        )
-        return [f"{kind}: {_some(keys, limit)}" for kind, keys in problems if keys]
+    def __str__(self) -> str:
+        """One line that names the first few keys of each problem."""
+        shapes = tuple(f"{key} {list(found)} instead of {list(wanted)}" for key, found, wanted in self.misshaped)
+        parts = []
+        for problem, keys in (("missing", self.missing), ("unexpected", self.unexpected), ("misshaped", shapes)):
+            if keys:
+                rest = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+                parts.append(f"{len(keys)} {problem} ({', '.join(keys[:_SHOWN])}{rest})")
+        return "; ".join(parts) or "fits"
 
 
-def _some(items: tuple[str, ...], limit: int) -> str:
-    more = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return ", ".join(items[:limit]) + more
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.pt`, `.pth`, `.bin` or `.safetensors` file, on the CPU. Nothing in the file is executed.
 
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by key, on the CPU, without a prefix that training wrappers add.
-
-    Args:
-        path: `.safetensors`, or a file of `torch.save` that holds tensors only.
+    Training states, which hold the model under "module" or "model", and prefixes of wrapped models are unpacked.
 
     Raises:
-        CheckpointError: If the file is missing, damaged, or holds anything but tensors.
+        CheckpointError: If the file cannot be read or is not a flat mapping of names to tensors.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such weights file")
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    if all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): tensor for key, tensor in state.items()}
-    return state
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None
+        if path.suffix == ".safetensors":
+            content: object = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except (OSError, EOFError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{path}: not a readable weights file, perhaps cut short ({reason[:160]}); download it again"
+        ) from None
+    if isinstance(content, Mapping):
+        inner = next((content[key] for key in ("module", "model") if isinstance(content.get(key), Mapping)), content)
+        if inner and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in inner.items()):
+            return _without_wrappers(dict(inner))
+    raise CheckpointError(f"{path}: not a SEEM checkpoint, it should map parameter names to tensors")
 
 
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
-    except (UnpicklingError, RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{path}: not a readable checkpoint, it may be cut short ({reason})") from None
-    # Training states keep the weights under "module", beside optimiser and schedule.
-    if isinstance(loaded, dict) and isinstance(loaded.get("module"), dict):
-        loaded = loaded["module"]
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()) or not loaded:
-        raise CheckpointError(f"{path}: not a state dict; a SEEM checkpoint maps names to tensors")
-    return {str(key): value for key, value in loaded.items()}
+def _without_wrappers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    for prefix in _WRAPPER_PREFIXES:
+        if all(key.startswith(prefix) for key in tensors):
+            tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
+    return tensors
 
 
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(4) == b"PK\x03\x04"
-
-
-def architecture_of(state: Mapping[str, Tensor]) -> str | None:
-    """Backbone name ("focalt", ...) of a SEEM state dict, or None if it is not one."""
-    for (key, shape), name in _SIGNATURES.items():
-        if key in state and tuple(state[key].shape) == shape:
-            return name
-    return None
-
-
-def fit(state: Mapping[str, Tensor], model: Seem) -> FitReport:
-    """Compares a file's tensors with what a model takes; the model may be on the meta device."""
-    wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-    skip_text = model.decoder.lang_encoder is None
-    found = {key: tuple(tensor.shape) for key, tensor in state.items()}
-    extra = sorted(found.keys() - wanted.keys())
-    left_out = [key for key in extra if skip_text and key.startswith(_TEXT_PREFIX)]
-    unexpected = [key for key in extra if key.startswith(_MODEL_PREFIXES) and key not in left_out]
-    absent = sorted(wanted.keys() - found.keys())
-    shared = sorted(found.keys() & wanted.keys())
+def fit_report(tensors: Mapping[str, Tensor], model: Seem) -> FitReport:
+    """How the tensors fit the model. Text tensors are not looked at if the model was built without text."""
+    wanted = model.state_dict()
+    has_text = any(key.startswith(LANGUAGE_PREFIX) for key in wanted)
+    given = {k: v for k, v in tensors.items() if has_text or not k.startswith(LANGUAGE_PREFIX)}
+    missing = sorted(wanted.keys() - given.keys())
+    extra = sorted(given.keys() - wanted.keys())
     return FitReport(
-        missing=tuple(key for key in absent if key not in _OPTIONAL),
-        unexpected=tuple(unexpected),
-        misshapen=tuple((key, found[key], wanted[key]) for key in shared if found[key] != wanted[key]),
-        not_finite=tuple(key for key in shared if not _is_finite(state[key])),
-        ignored=tuple(key for key in extra if key not in unexpected) + tuple(key for key in absent if key in _OPTIONAL),
+        missing=tuple(key for key in missing if key not in _OPTIONAL_KEYS),
+        unexpected=tuple(key for key in extra if key.startswith(_MODEL_PREFIXES)),
+        misshaped=tuple(
+            (key, tuple(given[key].shape), tuple(wanted[key].shape))
+            for key in sorted(wanted.keys() & given.keys())
+            if given[key].shape != wanted[key].shape
+        ),
+        ignored=tuple(
+            [key for key in missing if key in _OPTIONAL_KEYS]
+            + [key for key in extra if not key.startswith(_MODEL_PREFIXES)]
+        ),
     )
 
 
-def _is_finite(tensor: Tensor) -> bool:
-    """Whether all values are finite; one pass over the memory, because the extremes of a NaN are NaN."""
-    if not tensor.is_floating_point() or not tensor.numel():
-        return True
-    return bool(torch.isfinite(torch.stack(tensor.aminmax())).all())
-
-
-def config_for(state: Mapping[str, Tensor], source: object, behaviour: str, expected: SeemConfig | None) -> SeemConfig:
-    """The configuration of a state dict; the number of queries comes from the file.
+def load_checkpoint(path: Path, config: SeemConfig, *, with_text: bool = False) -> Seem:
+    """A model in eval mode on the CPU, with the weights of a file.
 
     Args:
-        state: The tensors.
-        source: Named in errors.
-        behaviour: Decoder behaviour where the file alone has to tell; files do not record it.
-        expected: The configuration that the file should have, if known.
+        path: Of the file.
+        config: What the file is for; the number of queries is read from the file.
+        with_text: Whether to load the text encoder.
 
     Raises:
-        CheckpointError: If the file is not SEEM, or of another architecture than expected.
+        CheckpointError: If the file cannot be read, does not fit, or holds NaN or infinity.
     """
-    architecture = architecture_of(state)
-    if architecture is None or _QUERIES not in state:
-        raise CheckpointError(f"{source}: not a SEEM checkpoint (no known backbone, or no object queries)")
-    name = f"{architecture}_unicl_lang_{behaviour}"
-    if expected is not None:
-        wanted = expected.name.partition("_")[0]
-        if wanted != architecture:
-            raise CheckpointError(f"{source}: holds a {architecture} model, but {wanted} was asked for")
-        name = expected.name
-    if name not in CONFIGS:
-        raise CheckpointError(f"{source}: there is no {behaviour} behaviour for {architecture}")
-    return replace(CONFIGS[name], num_queries=state[_QUERIES].shape[0])
-
-
-def load_checkpoint(
-    path: Path,
-    *,
-    config: SeemConfig | None = None,
-    behaviour: str = "v1",
-    with_text: bool = True,
-    device: torch.device | str = "cpu",
-) -> Seem:
-    """A model in eval mode with the weights of a file.
-
-    Args:
-        path: `.pt` of the release, or `.safetensors` of `vos weights convert`.
-        config: The configuration that the file must have; None reads the architecture from the file.
-        behaviour: Decoder behaviour ("demo", "v0", "v1") when `config` is None.
-        with_text: False leaves the text encoder out.
-        device: Where to put the model.
-
-    Raises:
-        CheckpointError: If the file cannot be read or is not exactly this model.
-    """
-    state = read_state(path)
-    config = config_for(state, path, behaviour, config)
+    tensors = read_tensors(path)
+    if QUERY_KEY in tensors and tensors[QUERY_KEY].ndim == 2:
+        config = replace(config, num_queries=tensors[QUERY_KEY].shape[0])
     with torch.device("meta"):
         model = Seem(config, with_text=with_text)
-    report = fit(state, model)
+    report = fit_report(tensors, model)
     if not report.fits:
-        raise CheckpointError(f"{path}: does not fit {config.name}; " + "; ".join(report.lines()))
-    own = model.state_dict()
-    # Buffers that the file may lack keep the value that they are built with.
-    tensors = {key: state[key].float() if key in state else torch.ones(own[key].shape) for key in own}
-    model.load_state_dict(tensors, assign=True)
-    return model.eval().requires_grad_(False).to(device)
+        fitting = [name for name in CONFIGS if name != config.name and _fits(tensors, CONFIGS[name])]
+        advice = f"; it fits {', '.join(fitting)}" if fitting else ""
+        raise CheckpointError(f"{path}: does not fit {config.name}: {report}{advice}")
+    state = {
+        key: tensors[key] if key in tensors else torch.ones(value.shape) for key, value in model.state_dict().items()
+    }
+    for key, value in state.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"{path}: {key} holds NaN or infinity; the file is damaged")
+    model.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
+    return model.eval().requires_grad_(False)
 
 
-def convert(source: Path, target: Path, *, overwrite: bool = False) -> FitReport:
-    """Writes a checkpoint as safetensors, after checking that it is a whole SEEM model.
+def _fits(tensors: Mapping[str, Tensor], config: SeemConfig) -> bool:
+    if QUERY_KEY in tensors and tensors[QUERY_KEY].ndim == 2:
+        config = replace(config, num_queries=tensors[QUERY_KEY].shape[0])
+    with torch.device("meta"):
+        return fit_report(tensors, Seem(config)).fits
+
+
+def matching_configs(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Names of the configurations that the tensors fit; behaviours of one backbone cannot be told apart."""
+    return tuple(name for name, config in CONFIGS.items() if _fits(tensors, config))
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's content, as 64 hexadecimal digits. Raises CheckpointError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def convert_to_safetensors(source: Path, target: Path, *, overwrite: bool = False) -> int:
+    """Writes the tensors of a weights file as safetensors, under a temporary name until complete.
+
+    Returns:
+        The number of tensors.
 
     Raises:
-        CheckpointError: If the source is not a SEEM checkpoint, or the target exists and is not to be replaced.
+        CheckpointError: If the source cannot be read or fits no configuration, or the target exists.
     """
     if target.exists() and not overwrite:
-        raise CheckpointError(f"{target}: exists already; choose another name or allow overwriting")
-    state = read_state(source)
-    config = config_for(state, source, "v1", None)
-    with torch.device("meta"):
-        model = Seem(config)
-    report = fit(state, model)
-    if not report.fits:
-        raise CheckpointError(f"{source}: does not fit {config.name}; " + "; ".join(report.lines()))
-    kept = {key: tensor.clone().contiguous() for key, tensor in state.items() if key not in report.ignored}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        raise CheckpointError(f"{target}: exists already; say --overwrite to replace it")
+    tensors = read_tensors(source)
+    if not matching_configs(tensors):
+        raise CheckpointError(f"{source}: fits none of the known configurations: {', '.join(CONFIGS)}")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        save_file(kept, partial, metadata={"format": "pt", "source_sha256": file_sha256(source)})
-        partial.replace(target)
+        save_file({key: value.contiguous() for key, value in tensors.items()}, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise CheckpointError(f"{target}: cannot be written ({error.strerror})") from None
     finally:
-        partial.unlink(missing_ok=True)
-    return report
+        temporary.unlink(missing_ok=True)
+    return len(tensors)

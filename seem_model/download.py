@@ -1,109 +1,77 @@
-"""Downloading one file over HTTPS: resumable, complete or not at all.
-
-A partial file is kept together with the validator (ETag or date) that the server gave for it, so that a download is
-resumed only if the file on the server is still the same.
-"""
+"""Fetching a file over HTTPS: resumed where it broke off, complete or not there at all."""
 
 from __future__ import annotations
 
-import re
+import http.client
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from seem_model.errors import DownloadError
 
 _CHUNK = 1 << 20
-_TIMEOUT_SECONDS = 30.0
-Progress = Callable[[int, int | None], None]
+_TIMEOUT_SECONDS = 60
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_RANGE_NOT_SATISFIABLE = 416
 
 
-def download(url: str, target: Path, *, progress: Progress | None = None) -> None:
-    """Fetches `url` to `target`, which must not exist; continues an earlier attempt where that is safe.
+def download(url: str, target: Path, *, progress: Callable[[int, int | None], None] | None = None) -> None:
+    """Fetches `url` to `target`. What an earlier try left in `<target>.part` is continued.
 
     Args:
-        url: An https address; http is accepted for this machine only.
-        target: Where the whole file appears once it is complete.
-        progress: Called with bytes done and bytes in all (None if the server does not say).
+        url: https, or http on this machine.
+        target: Appears when complete.
+        progress: Called with the bytes present and, if known, their total.
 
     Raises:
-        DownloadError: If the address is refused, the server fails, or the connection ends early. What has arrived
-            is kept for the next attempt.
+        DownloadError: If the address is not https, or the file cannot be fetched or written. The part that came is
+            kept for the next try.
     """
-    _check_address(url)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.part")
-    validator_file = target.with_name(f"{target.name}.part.validator")
-    validator = validator_file.read_text("utf-8") if validator_file.is_file() and partial.is_file() else ""
-    start = partial.stat().st_size if validator else 0
-    headers = {"User-Agent": "seem-vos", "Accept-Encoding": "identity"}
-    if start:
-        headers |= {"Range": f"bytes={start}-", "If-Range": validator}
-    try:
-        request = urllib.request.Request(url, headers=headers)
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
-            start, total = _extent(response, start)
-            validator_file.write_text(_validator(response), "utf-8")
-            done = _copy(response, partial, start, total, progress)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            partial.unlink(missing_ok=True)
-            raise DownloadError(f"{url}: the partial file did not fit the server's; try again") from None
-        raise DownloadError(f"{url}: the server answered {error.code} {error.reason}") from None
-    except (OSError, HTTPException) as error:
-        raise DownloadError(f"{url}: {error}; run the command again to go on where it stopped") from None
-    if total is not None and done != total:
-        raise DownloadError(f"{url}: ended at {done} of {total} bytes; run the command again to go on")
-    partial.replace(target)
-    validator_file.unlink(missing_ok=True)
-
-
-def _check_address(url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname and _is_this_machine(parts.hostname):
-        return
-    raise DownloadError(f"{url}: weights are fetched over https only")
-
-
-def _is_this_machine(host: str) -> bool:
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise DownloadError(f"{url}: only https addresses are fetched")
+    partial = target.with_name(target.name + ".part")
     try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _fetch(url, partial, progress)
+        os.replace(partial, target)
+    except urllib.error.HTTPError as error:
+        raise DownloadError(f"{url}: the server answered {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        kept = partial.stat().st_size if partial.exists() else 0
+        advice = f"; {kept} bytes are kept, try again to continue" if kept else ""
+        raise DownloadError(f"{url}: could not be fetched ({reason}){advice}") from None
 
 
-def _extent(response: HTTPResponse, wanted_start: int) -> tuple[int, int | None]:
-    """Where the body of a response begins in the file, and the file's size if known."""
-    if response.status == 206:
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if match is None or int(match[1]) != wanted_start:
-            raise OSError("the server sent another part of the file than was asked for")
-        return wanted_start, None if match[2] == "*" else int(match[2])
-    length = response.headers.get("Content-Length")
-    return 0, int(length) if length else None
-
-
-def _validator(response: HTTPResponse) -> str:
-    """A value for If-Range: a strong ETag, else the date of the file; empty if the server gives neither."""
-    etag = response.headers.get("ETag", "")
-    if etag and not etag.startswith("W/"):
-        return str(etag)
-    return str(response.headers.get("Last-Modified", ""))
-
-
-def _copy(response: HTTPResponse, path: Path, start: int, total: int | None, progress: Progress | None) -> int:
-    done = start
-    with path.open("r+b" if start else "wb") as stream:
-        stream.seek(start)
-        while chunk := response.read(_CHUNK):
-            stream.write(chunk)
-            done += len(chunk)
-            if progress is not None:
-                progress(done, total)
-    return done
+def _fetch(url: str, partial: Path, progress: Callable[[int, int | None], None] | None) -> None:
+    start = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code != _RANGE_NOT_SATISFIABLE or not start:
+            raise
+        # Nothing follows what is there: it is all of the file, or of another one.
+        total = (error.headers.get("Content-Range") or "").rpartition("/")[2]
+        if total == str(start):
+            return
+        partial.unlink()
+        _fetch(url, partial, progress)
+        return
+    with response:
+        resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        present = start if resumed else 0
+        length = response.headers.get("Content-Length")
+        total_bytes = present + int(length) if length is not None and length.isdecimal() else None
+        with partial.open("ab" if resumed else "wb") as file:
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                present += len(chunk)
+                if progress is not None:
+                    progress(present, total_bytes)
+    if total_bytes is not None and present != total_bytes:
+        raise OSError(f"the connection ended after {present} of {total_bytes} bytes")

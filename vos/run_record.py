@@ -1,117 +1,143 @@
 """run.json: what was run on what, with which versions, and what came of it; and the journal it grows from.
 
-While a run goes on, `journal.jsonl` gets one line per frame. At the end `run.json` sums it up and the journal stays.
-No times of day and no host names are recorded: the same run gives the same file, but for the seconds it took.
+`run.json` is written before anything else and says `running`; `journal.jsonl` gets one line per frame. At the end
+`run.json` sums it up and the journal stays. No times of day and no host names are recorded: the same run gives the
+same file, but for the seconds it took. docs/outputs.md lists the members.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
-import zlib
-from dataclasses import dataclass
-from importlib import metadata
-from io import TextIOWrapper
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from vos import __version__
+from vos.absence import PresenceEvents
 from vos.errors import OutputError
+from vos.journal import JournalEntry, JournalWriter, mask_crc
 from vos.output_folder import OutputFolder, write_json
-from vos.prompts import Prompt
 from vos.results import FrameResult
-from vos.video import Frame, VideoInfo
+from vos.run_inputs import RunInputs
+from vos.video import Frame, Truncation, VideoInfo
 
 SCHEMA = 1
-_PACKAGES = ("torch", "numpy", "opencv-python-headless", "av")
 
 
-@dataclass(frozen=True, slots=True)
-class RunInputs:
-    """What a run is made from."""
+@dataclass(slots=True)
+class _ObjectSummary:
+    """What is counted of one object while a run goes on."""
 
-    video: str
-    prompts: tuple[Prompt, ...]
-    model: str
-    weights_sha256: str
-    device: str
-    options: dict[str, Any]
+    frames: int = 0
+    frames_with_pixels: int = 0
+    presence_sum: float = 0.0
 
 
 class RunRecord:
-    """Writes the journal and the record of one run; itself a sink."""
+    """Writes the journal and the record of one run; itself a sink.
 
-    def __init__(self, folder: OutputFolder, inputs: RunInputs) -> None:
+    Args:
+        folder: The run's folder.
+        inputs: What the run is made from.
+        absent_below: Presence below which an object is absent.
+        finished: Journal entries of the frames that a former, killed run has written. These frames pass through
+            `write` again; they are counted, and their lines stay as they are.
+    """
+
+    def __init__(
+        self,
+        folder: OutputFolder,
+        inputs: RunInputs,
+        *,
+        absent_below: float = 0.5,
+        finished: tuple[JournalEntry, ...] = (),
+    ) -> None:
         self.folder = folder
         self.inputs = inputs
-        self._info: VideoInfo | None = None
-        self._journal: TextIOWrapper | None = None
-        self._frames = 0
-        self._presence: dict[int, list[float]] = {}
-        self._pixels: dict[int, int] = {}
+        self._finished = finished
+        self._journal: JournalWriter | None = None
+        # Frames that have passed through `write`.
+        self.frames = 0
+        self._objects: dict[int, _ObjectSummary] = {}
+        self._events = PresenceEvents(absent_below)
+
+    def begin(self, info: VideoInfo) -> None:
+        """Writes run.json for a run in progress."""
+        self._write("running", info)
 
     def open(self, info: VideoInfo) -> None:
-        self._info = info
-        try:
-            self._journal = open(self.folder.journal, "w", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise OutputError(f"{self.folder.journal}: cannot be written ({error.strerror})") from error
+        self._journal = JournalWriter(self.folder.journal, keep=self._finished)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._journal is None:
             raise RuntimeError("write before open")
-        line = {
-            "index": result.index,
-            "pts": result.pts,
-            "crc32": mask_crc(result.labels),
-            "presence": dict(zip(map(str, result.object_ids), result.presence, strict=True)),
-        }
-        try:
-            self._journal.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise OutputError(f"{self.folder.journal}: cannot be written ({error.strerror})") from error
-        self._frames += 1
-        counts = np.bincount(result.labels.ravel())
-        for object_id, presence in zip(result.object_ids, result.presence, strict=True):
-            self._presence.setdefault(object_id, []).append(presence)
-            painted = int(counts[object_id]) if object_id < len(counts) else 0
-            self._pixels[object_id] = self._pixels.get(object_id, 0) + (painted > 0)
+        if result.index >= len(self._finished):
+            presence = dict(zip(result.object_ids, result.presence, strict=True))
+            self._journal.append(JournalEntry(result.index, result.pts, mask_crc(result.labels), presence))
+        self.frames += 1
+        self._events.update(result)
+        counts = np.bincount(result.labels.ravel(), minlength=max(result.object_ids, default=0) + 1)
+        for object_id, score in zip(result.object_ids, result.presence, strict=True):
+            summary = self._objects.setdefault(object_id, _ObjectSummary())
+            summary.frames += 1
+            summary.frames_with_pixels += bool(counts[object_id])
+            summary.presence_sum += score
 
     def close(self) -> None:
-        self._close_journal()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     def abort(self) -> None:
-        self._close_journal()
+        self.close()
 
-    def finish(self, status: str, *, info: VideoInfo, seconds: float, problem: str | None = None) -> None:
-        """Writes run.json.
+    def finish(
+        self,
+        status: str,
+        *,
+        info: VideoInfo,
+        seconds: float,
+        problem: str | None = None,
+        truncation: Truncation | None = None,
+    ) -> None:
+        """Writes the final run.json.
 
         Args:
-            status: `done`, `truncated`, `failed` or `interrupted`.
+            status: `done`, `stopped`, `truncated`, `failed` or `interrupted`.
             info: What the source knows at the end of the run.
-            seconds: How long tracking took.
+            seconds: How long tracking took, in this process.
             problem: One line on what went wrong.
+            truncation: Where the video broke off.
         """
-        inputs = self.inputs
+        self._write(status, info, seconds=round(seconds, 3), problem=problem, truncation=truncation)
+
+    def _write(
+        self,
+        status: str,
+        info: VideoInfo,
+        *,
+        seconds: float | None = None,
+        problem: str | None = None,
+        truncation: Truncation | None = None,
+    ) -> None:
         objects = {
             str(object_id): {
-                "frames": len(presence),
-                "frames_with_pixels": self._pixels[object_id],
-                "mean_presence": round(float(np.mean(presence)), 4),
+                "frames": summary.frames,
+                "frames_with_pixels": summary.frames_with_pixels,
+                "mean_presence": round(summary.presence_sum / summary.frames, 4),
             }
-            for object_id, presence in sorted(self._presence.items())
+            for object_id, summary in sorted(self._objects.items())
         }
-        record: dict[str, Any] = {
+        inputs = self.inputs.to_json()
+        record = {
             "schema": SCHEMA,
             "status": status,
             "problem": problem,
-            "frames": self._frames,
-            "seconds": round(seconds, 3),
+            "frames": self.frames,
+            "seconds": seconds,
             "truncated": info.is_truncated,
-            "input": {"video": inputs.video, **_fingerprint(Path(inputs.video))},
+            "truncation": None if truncation is None else asdict(truncation),
+            "input": inputs.pop("input"),
             "video": {
                 "width": info.width,
                 "height": info.height,
@@ -121,37 +147,27 @@ class RunRecord:
                 "codec": info.codec,
                 "is_vfr": info.is_vfr,
             },
-            "prompts": [
-                {"kind": p.kind, "object": p.object_id, "frame": p.frame, "source": p.source} for p in inputs.prompts
-            ],
+            "prompts": inputs.pop("prompts"),
             "objects": objects,
-            "model": {"name": inputs.model, "weights_sha256": inputs.weights_sha256, "device": inputs.device},
-            "options": inputs.options,
-            "versions": {
-                "seem-vos": __version__,
-                "python": platform.python_version(),
-                **{name: metadata.version(name) for name in _PACKAGES},
-            },
+            "events": [event.to_json() for event in self._events.events],
+            **inputs,
         }
         write_json(self.folder.record, record)
 
-    def _close_journal(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
 
+def read_record(folder: OutputFolder) -> dict[str, Any]:
+    """The content of run.json.
 
-def mask_crc(labels: np.ndarray) -> str:
-    """CRC-32 of a label map as eight hexadecimal digits; independent of the file format it is stored in."""
-    return f"{zlib.crc32(np.ascontiguousarray(labels, dtype='<u2').tobytes()):08x}"
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file; nothing for folders, cameras and standard input."""
-    if not path.is_file():
-        return {}
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+    Raises:
+        OutputError: It is missing, not readable, or of another schema.
+    """
+    path = folder.record
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise OutputError(f"{path}: no such file; {folder.root} is not the output of a run") from error
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: not a readable run record ({error})") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise OutputError(f"{path}: not a run record of schema {SCHEMA}; another version of seem-vos wrote it")
+    return record

@@ -52,6 +52,8 @@ class VideoTracker:
         model: A loaded model, or the name of one.
         policy: When frames are remembered.
         absent_below: An object whose presence falls below this probability gets no pixels in that frame.
+        paint_absent: Whether absent objects get the model's pixels all the same. Only `labels` change by it: memory
+            and competition in the frames after treat an absent object as absent.
         keep_soft_masks: Whether results carry per-object probabilities at source size (slow, large).
 
     Example:
@@ -67,11 +69,13 @@ class VideoTracker:
         *,
         policy: MemoryPolicy | None = None,
         absent_below: float = 0.5,
+        paint_absent: bool = False,
         keep_soft_masks: bool = False,
     ) -> None:
         self.model: VideoModel = load_model(model) if isinstance(model, str) else model
         self.policy = policy or MemoryPolicy()
         self.absent_below = absent_below
+        self.paint_absent = paint_absent
         self.keep_soft_masks = keep_soft_masks
         self._memory = MemoryPrompts(self.policy)
         self._object_ids: tuple[int, ...] = ()
@@ -115,7 +119,8 @@ class VideoTracker:
             PromptError: No object is known and none is prompted, or a prompt does not fit the frame.
             VideoError: The frame is not a picture, or not of the size of the frames before.
         """
-        height, width = self._check_frame(rgb)
+        size = self._check_frame(rgb)
+        height, width = size
         if not prompts and not self._object_ids:
             raise PromptError(
                 f"frame {self._next_index} has no prompt and no object is being tracked yet; "
@@ -125,11 +130,10 @@ class VideoTracker:
             prompt.check(width, height)
         features = self.model.encode_image(rgb)
 
-        known = self._object_ids
         logits, presence, trusted = self._decode_known(features)
         exact: dict[int, np.ndarray] = {}
         if prompts:
-            logits, presence, exact = self._apply_prompts(features, prompts, known, logits, presence)
+            logits, presence, exact = self._apply_prompts(features, prompts, size, logits, presence)
         masks = _visible(logits, presence, self.absent_below)
         if prompts:
             self._remembered, self._remembered_index = masks, self._next_index
@@ -138,8 +142,8 @@ class VideoTracker:
             self._remembered, self._remembered_index = masks, self._next_index
         self._previous = masks
 
-        shown = presence >= self.absent_below
-        labels = label_map(logits, shown, self._object_ids, (height, width), exact)
+        shown = (presence >= self.absent_below) | self.paint_absent
+        labels = label_map(logits, shown, self._object_ids, size, exact)
         result = FrameResult(
             index=self._next_index,
             pts=self._next_index if pts is None else pts,
@@ -147,8 +151,9 @@ class VideoTracker:
             labels=labels,
             object_ids=self._object_ids,
             presence=tuple(round(float(p), 6) for p in presence),
-            soft_masks=soft_masks(logits, (height, width)) if self.keep_soft_masks else None,
+            soft_masks=soft_masks(logits, size) if self.keep_soft_masks else None,
         )
+        self._size = size
         self._next_index += 1
         return result
 
@@ -199,9 +204,7 @@ class VideoTracker:
                 f"frame {self._next_index}: expected an (H, W, 3) uint8 array, not {rgb.dtype} of shape {rgb.shape}"
             )
         size = (rgb.shape[0], rgb.shape[1])
-        if self._size is None:
-            self._size = size
-        if size != self._size:
+        if self._size is not None and size != self._size:
             raise VideoError(
                 f"frame {self._next_index} is {size[1]}x{size[0]}, the frames before were "
                 f"{self._size[1]}x{self._size[0]}; start a new tracker for another video"
@@ -221,12 +224,13 @@ class VideoTracker:
         self,
         features: ImageFeatures,
         prompts: Sequence[Prompt],
-        known: tuple[int, ...],
+        size: tuple[int, int],
         logits: Tensor,
         presence: Tensor,
     ) -> tuple[Tensor, Tensor, dict[int, np.ndarray]]:
         """Gives prompted objects the mask of their prompt and pins this frame for them."""
-        height, width = self._check_size()
+        height, width = size
+        known = self._object_ids
         by_object: dict[int, list[Prompt]] = {}
         for prompt in prompts:
             by_object.setdefault(prompt.object_id, []).append(prompt)
@@ -262,11 +266,6 @@ class VideoTracker:
         else:
             self._reference = self._reference.replace(prompted, tokens)
         return logits, presence, exact
-
-    def _check_size(self) -> tuple[int, int]:
-        if self._size is None:
-            raise VideoError("no frame has been seen yet")
-        return self._size
 
     def _set_objects(self, object_ids: tuple[int, ...]) -> None:
         """Changes the list of objects everywhere it is kept."""

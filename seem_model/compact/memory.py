@@ -46,10 +46,10 @@ class FrameMemory:
 
 def select_objects(x: Tensor, slots: Sequence[int | None]) -> Tensor:
     """Picks objects along dimension 1; zeros where the slot is None."""
-    known = torch.tensor([slot is not None for slot in slots], device=x.device)
+    known = torch.tensor([slot is not None for slot in slots], dtype=torch.bool, device=x.device)
     if x.shape[1] == 0:
         return x.new_zeros(x.shape[0], len(slots), *x.shape[2:])
-    index = torch.tensor([slot or 0 for slot in slots], device=x.device)
+    index = torch.tensor([slot or 0 for slot in slots], dtype=torch.long, device=x.device)
     picked = x.index_select(1, index)
     return picked * known.view(1, -1, *[1] * (x.dim() - 2)).to(x.dtype)
 

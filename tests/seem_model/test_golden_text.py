@@ -10,6 +10,7 @@ import torch
 
 from seem_model.attention_table import Group
 from seem_model.decoder.inputs import DecoderInputs
+from seem_model.decoder.output import DecoderOutput
 from seem_model.language.encoder import TextFeatures
 from seem_model.language.templates import TEMPLATES, class_name_of
 from seem_model.language.tokenizer import installed_tokenizer
@@ -17,6 +18,7 @@ from seem_model.language.vocabulary import class_embeddings
 from seem_model.seem import Seem
 from tests.seem_model.recorded_draws import RecordedDraws
 from tests.seem_model.test_golden_prompts import LOGIT_SCALE, check_object_queries, check_selection
+from tests.seem_model.ties import decode_up_to_ties
 
 pytest.importorskip("regex", reason="text prompts need the extra: pip install 'seem-vos[text]'")
 pytest.importorskip("ftfy", reason="text prompts need the extra: pip install 'seem-vos[text]'")
@@ -46,10 +48,14 @@ def test_a_text_prompt_selects_the_mask_that_the_release_selects(golden, model_n
         positive = image.pad_mask(torch.from_numpy(golden["stroke"])[None])
         draws = RecordedDraws(golden, sort_points=False)
         spatial = model.decoder.sample_points(image.pixels, positive, draws=draws)
-    output = model.decoder(image.pixels, DecoderInputs(spatial=spatial, grounding=text.prompts()))
-    check_object_queries(golden, output)
-    if "pred_captions" in golden:
-        golden.assert_close("pred_captions", output.queries[Group.OBJECT_QUERIES].class_embeddings)
+
+    def check(output: DecoderOutput) -> None:
+        check_object_queries(golden, output)
+        if "pred_captions" in golden:
+            golden.assert_close("pred_captions", output.queries[Group.OBJECT_QUERIES].class_embeddings)
+
+    inputs = DecoderInputs(spatial=spatial, grounding=text.prompts())
+    output = decode_up_to_ties(model.decoder, lambda: model.decoder(image.pixels, inputs), check)
     scores = (
         output.text_scores(text.sentences, LOGIT_SCALE) if spatial is None else output.point_scores(spatial.positive)
     )
@@ -62,12 +68,15 @@ def test_two_texts_at_once_select_the_masks_that_the_release_selects(golden, mod
     model = model_named(golden.config_name, with_text=True)
     text = encoded(golden, model, [str(name) for name in golden["texts"]])
     image = model.encode_image(golden["image"])
-    output = model.decoder(image.pixels, DecoderInputs(grounding=text.prompts()))
-    masks = check_object_queries(golden, output)
-    assert masks.shape[1] == model.decoder.num_queries
-    golden.assert_close("pred_gmasks", output.mask_logits(Group.GROUNDING_QUERIES))
-    golden.assert_close("pred_gtexts", output.queries[Group.GROUNDING_QUERIES].class_embeddings)
-    golden.assert_close("pred_captions", output.queries[Group.OBJECT_QUERIES].class_embeddings)
+
+    def check(output: DecoderOutput) -> None:
+        check_object_queries(golden, output)
+        golden.assert_close("pred_gmasks", output.mask_logits(Group.GROUNDING_QUERIES))
+        golden.assert_close("pred_gtexts", output.queries[Group.GROUNDING_QUERIES].class_embeddings)
+        golden.assert_close("pred_captions", output.queries[Group.OBJECT_QUERIES].class_embeddings)
+
+    inputs = DecoderInputs(grounding=text.prompts())
+    output = decode_up_to_ties(model.decoder, lambda: model.decoder(image.pixels, inputs), check)
     scores = output.text_scores(text.sentences, LOGIT_SCALE)[0]
     golden.assert_close("sel_scores", scores.t())
     chosen = scores.argmax(dim=1)

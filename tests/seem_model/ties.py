@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
 
-import torch
 from torch import Tensor
 
 from seem_model.decoder.decoder import Decoder

@@ -88,6 +88,19 @@ def test_a_removed_object_is_gone_and_the_other_stays(model: VideoModel) -> None
         tracker.remove_object(1)
 
 
+def test_after_the_last_object_is_removed_a_new_one_can_be_prompted(model: VideoModel) -> None:
+    scene = moving_shapes(objects=2)
+    tracker = VideoTracker(model)
+    tracker.step(scene.frames[0], [Mask(scene.masks[1][0])])
+    tracker.remove_object(1)
+    with pytest.raises(PromptError, match="frame 1 has no prompt"):
+        tracker.step(scene.frames[1])
+    tracker.step(scene.frames[1], [Mask(scene.masks[2][1], object_id=5)])
+    result = tracker.step(scene.frames[2])
+    assert result.object_ids == (5,)
+    assert iou(result.mask_of(5), scene.masks[2][2]) > 0.7
+
+
 def test_two_runs_give_identical_labels(model: VideoModel) -> None:
     scene = moving_shapes(objects=2)
     prompts: list[Prompt] = [Mask(scene.masks[i][0], object_id=i) for i in (1, 2)]
@@ -162,5 +175,6 @@ def test_a_failed_first_frame_leaves_the_tracker_fresh(model: VideoModel) -> Non
     tracker = VideoTracker(model)
     with pytest.raises(PromptError):
         tracker.step(scene.frames[0], [Mask(np.ones((10, 10), bool))])
-    result = tracker.step(scene.frames[0], [Mask(scene.masks[1][0])])
-    assert result.index == 0
+    small = [np.ascontiguousarray(frame[::2, ::2]) for frame in scene.frames[:2]]
+    assert tracker.step(small[0], [Box(10, 10, 30, 30)]).index == 0
+    assert tracker.step(small[1]).index == 1

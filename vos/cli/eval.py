@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -48,7 +48,25 @@ def evaluate_group() -> None:
 @click.option("--allow-missing", is_flag=True, help="Score masks that are absent as empty instead of stopping.")
 @click.option("--csv", "csv_folder", type=click.Path(path_type=Path), help="Write the official CSV files here.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all numbers to this file.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page with curves and worst frames.")
 @click.option("--overwrite", is_flag=True, help="Replace result files that exist.")
+@click.option(
+    "--given-frame",
+    type=click.Choice(["exclude", "include"]),
+    default="exclude",
+    show_default=True,
+    help="youtube-vos: whether the frame in which a mask is given is scored.",
+)
+@click.option(
+    "--unseen", type=click.Path(path_type=Path), help="youtube-vos, lvos: file that names unseen categories or videos."
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["own", "official"]),
+    default="own",
+    show_default=True,
+    help="official: also run davis2017-evaluation and show the largest difference.",
+)
 @click.option("--summary", is_flag=True, help="Print the overall numbers only.")
 def score(
     predictions: Path,
@@ -60,7 +78,11 @@ def score(
     allow_missing: bool,
     csv_folder: Path | None,
     json_file: Path | None,
+    html_file: Path | None,
     overwrite: bool,
+    given_frame: Literal["exclude", "include"],
+    unseen: Path | None,
+    backend: str,
     summary: bool,
 ) -> None:
     """Score the masks in PREDICTIONS/<sequence>/<frame>.png against the ground truth in --root.
@@ -70,11 +92,12 @@ def score(
     from eval import evaluate
     from eval.csv_files import csv_files
     from eval.datasets import find_dataset
+    from eval.html_report import html_report
     from eval.json_report import report_json
     from eval.outputs import refuse_existing, write_file
 
     chosen_split = split or find_dataset(dataset).default_split
-    wanted = [json_file] if json_file else []
+    wanted = [path for path in (json_file, html_file) if path]
     if csv_folder:
         wanted += [csv_folder / f"{kind}_results-{chosen_split}.csv" for kind in ("global", "per-sequence")]
     refuse_existing(wanted, overwrite)
@@ -87,6 +110,8 @@ def score(
             sequences=sequences,
             jobs=jobs,
             allow_missing=allow_missing,
+            given_frame=given_frame,
+            unseen=unseen,
             progress=progress,
         )
     print_report(report, summary=summary)
@@ -95,6 +120,62 @@ def score(
             write_file(csv_folder / name, text, overwrite)
     if json_file:
         write_file(json_file, report_json(report), overwrite)
+    if html_file:
+        write_file(html_file, html_report(report), overwrite)
+    if backend == "official":
+        _compare_with_official(report, predictions, root, sequences)
+
+
+@evaluate_group.command("pack", short_help="Make the zip that a scoring server takes.")
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.option("--dataset", required=True, metavar="NAME", help="davis17, davis17-unsupervised or youtube-vos.")
+@click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
+@click.option("--split", required=True, metavar="NAME", help="Split that is submitted, for example test-dev.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The zip to write.")
+@click.option("--overwrite", is_flag=True, help="Replace the zip if it exists.")
+def pack(predictions: Path, dataset: str, root: Path, split: str, output: Path, overwrite: bool) -> None:
+    """Check the masks in PREDICTIONS as the server of the data set would, and pack them into one zip.
+
+    Exits with status 1 if a mask is missing, of another size than its frame, or holds an id that is not allowed.
+    """
+    from eval.pack import pack_submission
+
+    masks = pack_submission(predictions, output, dataset=dataset, root=root, split=split, overwrite=overwrite)
+    click.echo(f"{output}: {masks} masks")
+
+
+@evaluate_group.command("interactive", short_help="DAVIS interactive: J&F-AUC and J&F@60s from a table.")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--metric", type=click.Choice(["J_AND_F", "J", "F"]), default="J_AND_F", show_default=True)
+@click.option("--interactions", type=click.IntRange(min=1), default=8, show_default=True, help="Most per sample.")
+@click.option("--seconds-per-object", type=float, default=30.0, show_default=True, help="Time limit per object.")
+@click.option("--threshold", type=float, default=60.0, show_default=True, help="Seconds at which quality is quoted.")
+def interactive(
+    table: Path, metric: Literal["J_AND_F", "J", "F"], interactions: int, seconds_per_object: float, threshold: float
+) -> None:
+    """Score a session of DAVIS interactive from its CSV report.
+
+    TABLE has the columns sequence, scribble_idx, interaction, object_id, frame, jaccard, contour and timing.
+    """
+    from eval.interactive import read_interactions, score_interactions
+
+    scores = score_interactions(
+        read_interactions(table),
+        metric=metric,
+        seconds_per_object=seconds_per_object,
+        threshold=threshold,
+        interactions=interactions,
+    )
+    click.echo(f"AUC {scores.auc:.4f}   at {scores.threshold:g} s {scores.at_threshold:.4f}")
+
+
+def _compare_with_official(report: Report, predictions: Path, root: Path, sequences: tuple[str, ...]) -> None:
+    from eval.official import largest_difference, run_official
+
+    official = run_official(predictions, dataset=report.dataset, root=root, split=report.split, sequences=sequences)
+    for (label, ours), (_, theirs) in zip(report.headline, official.headline, strict=True):
+        click.echo(f"{label:>10}: ours {ours:.9f}   official {theirs:.9f}")
+    click.echo(f"largest difference: {largest_difference(report, official):.3g}")
 
 
 def print_report(report: Report, *, summary: bool) -> None:

@@ -16,9 +16,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on the first."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
+    "benchmark": CommandEntry("vos.cli.benchmark:benchmark", "Track a whole data set and score the masks."),
     "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
     "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),
-    "weights": CommandEntry("vos.cli.weights:weights", "List, fetch, check and convert the official SEEM weights."),
     "perf": CommandEntry("vos.cli.perf:perf", "Measure speed and memory on this machine."),
 }
 

@@ -8,6 +8,7 @@ from vos.cli.lazy import CommandEntry, LazyGroup
 
 BENCHMARKS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.perf_track:perf_track", "Frames per second of tracking, split by stage."),
+    "eval": CommandEntry("vos.cli.perf_eval:perf_eval", "Speed and memory of the scorer against a plain baseline."),
 }
 
 

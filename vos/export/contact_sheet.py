@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vos.errors import OutputError
+from vos.atomic import replacing
 from vos.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
@@ -68,13 +67,8 @@ class ContactSheetSink:
         rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
         rows[-1] += [blank] * (columns - len(rows[-1]))
         sheet = np.vstack([np.hstack(row) for row in rows])
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
+        with replacing(self.path) as temporary:
             Image.fromarray(sheet).save(temporary, format="PNG")
-            os.replace(temporary, self.path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
     def abort(self) -> None:
         self._tiles.clear()

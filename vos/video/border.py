@@ -6,6 +6,7 @@ No other module of the package depends on what changed between these versions.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,22 @@ def configure_decoder(stream: Any, *, threads: bool) -> None:
     context = stream.codec_context
     context.thread_type = "AUTO" if threads else "NONE"
     context.thread_count = min(_MAX_DECODER_THREADS, os.cpu_count() or 1) if threads else 1
+    if threads:
+        # What frame threads make of damage depends on their timing: they shall report it instead of concealing it.
+        context.options = {"err_detect": "explode"}
+
+
+def demux(container: Any, *streams: Any) -> Iterator[Any]:
+    """Packets of `streams`, or of all that were there when the file was opened.
+
+    PyAV raises IndexError for a packet of a stream that appears later; such packets are passed over.
+    """
+    while True:
+        try:
+            yield from container.demux(*streams)
+            return
+        except IndexError:
+            continue
 
 
 def frame_orientation(frame: Any) -> tuple[Orientation, bool]:

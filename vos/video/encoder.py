@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from vos.errors import OutputError
+from vos.errors import OutputError, UsageError
 from vos.video import border
 from vos.video.audio_copy import AudioCopy
 from vos.video.codecs import CONTAINERS, QUALITY_OPTIONS, find_encoder
@@ -63,6 +63,8 @@ class VideoEncoder:
         audio_from: str | Path | None = None,
         overwrite: bool = False,
     ) -> None:
+        if not 0 <= crf <= 51:
+            raise UsageError(f"a crf of {crf} cannot be; give 0 (lossless, large) to 51 (coarse, small)")
         self.path = Path(path)
         self._size = (width, height)
         self._time_base = time_base
@@ -167,7 +169,8 @@ class VideoEncoder:
             for packet in encode():
                 if self._audio is not None and packet.pts is not None:
                     time_base = border.fraction(packet.time_base) or self._time_base
-                    self._audio.copy_until((packet.pts - self._shift) * time_base, self._shift * self._time_base)
+                    shift = self._shift * self._time_base
+                    self._audio.copy_until(packet.pts * time_base - shift, shift)
                 self._container.mux(packet)
         except (*border.AV_ERRORS, OSError) as error:
             self.abort()

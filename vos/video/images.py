@@ -88,7 +88,10 @@ class ImageFolderSource(ClosesOnExit):
         path = self.paths[index]
         rgb = read_image(path)
         if rgb.shape[:2] != (self._info.height, self._info.width):
-            raise VideoError(f"{path}: the image changed its size since the folder was opened")
+            raise VideoError(
+                f"{path}: decodes to {rgb.shape[1]}x{rgb.shape[0]}, not to the {self._info.width}x{self._info.height} "
+                f"that its header says; replace it"
+            )
         return Frame(index, index, self._info.time_base, rgb)
 
     def close(self) -> None:
@@ -163,8 +166,15 @@ def _common_size(paths: tuple[Path, ...]) -> tuple[int, int]:
 def _displayed_size(path: Path) -> tuple[int, int]:
     with _open_image(path) as image:
         width, height = image.size
-        # Values 5 to 8 are the orientations that exchange rows and columns.
-        return (height, width) if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5 else (width, height)
+        # Asked for a PNG's tags, Pillow decodes the whole image to look behind it, unless it met some before.
+        if image.format == "PNG" and "exif" not in image.info:
+            return width, height
+        try:
+            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+        except _PILLOW_ERRORS as error:
+            raise VideoError(f"{path}: the image is damaged ({error}); replace it or remove it") from error
+        # Values 5 to 8 exchange rows and columns.
+        return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
 
 def _explain_numbers(paths: tuple[Path, ...]) -> tuple[str, ...]:

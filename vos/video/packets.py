@@ -30,13 +30,13 @@ class PacketDecoder:
         self._threads = threads
         self._container = container
         self._stream = stream
-        self._packets = container.demux(stream)
+        self._packets = border.demux(container, stream)
         self._given = 0
 
     def seek(self, pts: int) -> None:
         """Goes to a key frame near `pts`. FFmpeg promises it to be before; in MPEG-TS it need not be. Verify."""
         self._container.seek(pts, stream=self._stream, backward=True)
-        self._packets = self._container.demux(self._stream)
+        self._packets = border.demux(self._container, self._stream)
 
     def next_batch(self) -> deque[Any] | None:
         """The pictures that the next packet completes, often one, sometimes none; None at the end.

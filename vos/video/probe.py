@@ -125,7 +125,7 @@ def scan_packets(path: Path, stream: int) -> Timetable:
         first_pts: int | None = None
         end = Fraction(0)
         failure: str | None = None
-        packets = container.demux()
+        packets = border.demux(container)
         while True:
             try:
                 packet = next(packets)

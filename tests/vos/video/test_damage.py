@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from vos.errors import VideoError
-from vos.video import ReadAhead, open_source
+from vos.video import ReadAhead, border, open_source
 
 FAST_START = {"movflags": "faststart"}
 
@@ -173,3 +174,68 @@ def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(clips: Any) ->
     path.write_bytes(data)
     with pytest.raises(VideoError, match="15000x15000 is more than"):
         open_source(path)
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes cut off, overwritten here and there, overwritten in one place, or with a part taken out."""
+    changed = bytearray(data)
+    start = int(rng.integers(0, len(data)))
+    match int(rng.integers(0, 4)):
+        case 0:
+            del changed[start:]
+        case 1:
+            for place in rng.integers(0, len(data), 12):
+                changed[place] = int(rng.integers(0, 256))
+        case 2:
+            changed[start : start + 300] = rng.bytes(len(changed[start : start + 300]))
+        case _:
+            del changed[start : start + 500]
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"container_options": FAST_START}),
+        ("a.mkv", {}),
+        ("a.ts", {}),
+        ("a.webm", {"codec": "libvpx"}),
+        ("hevc.mkv", {"codec": "libx265", "options": {"x265-params": "log-level=none"}}),
+    ],
+)
+def test_whatever_happens_to_its_bytes_a_file_gives_a_consistent_answer(
+    clips: Any, name: str, options: dict[str, Any]
+) -> None:
+    path = clips.make(name, range(24), **options)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(7)
+    for _ in range(25):
+        path.write_bytes(mutated(whole, rng))
+        try:
+            source = open_source(path)
+        except VideoError as error:
+            assert str(error).startswith(str(path)) and "\n" not in str(error)
+            continue
+        with source:
+            frames = list(source)
+            assert source.info.frame_count == len(frames)
+            assert all(a.pts < b.pts for a, b in pairwise(frames))
+            assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(frames, source, strict=True))
+            if frames:
+                assert source.read_at(len(frames) - 1).pts == frames[-1].pts
+
+
+def test_packets_of_streams_that_appear_late_are_passed_over() -> None:
+    class Container:
+        """PyAV's behaviour: the generator fails at a packet of a stream it does not know, and a new one goes on."""
+
+        def __init__(self) -> None:
+            self.left = iter([1, 2, None, 3, None, 4])
+
+        def demux(self) -> Any:
+            for packet in self.left:
+                if packet is None:
+                    raise IndexError("list index out of range")
+                yield packet
+
+    assert list(border.demux(Container())) == [1, 2, 3, 4]

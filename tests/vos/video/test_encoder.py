@@ -220,11 +220,30 @@ def test_places_and_names_that_cannot_be_are_refused(tmp_path: Path, monkeypatch
         attempt("no/such/folder/out.mp4")
     with pytest.raises(UsageError, match=r"cannot be written to a file named \*\.avi; use \.mp4"):
         attempt("out.avi")
+    with pytest.raises(UsageError, match="a crf of 52"):
+        attempt("out.mp4", crf=52)
     with pytest.raises(UsageError, match="'mpeg9' is not one of h264"):
         attempt("out.mp4", codec="mpeg9")
     monkeypatch.setattr(codec_table.av, "codecs_available", set())
     with pytest.raises(OutputError, match="cannot write h264"):
         attempt("out.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_stops_writing_and_leaves_nothing(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with (
+            pytest.raises(OutputError, match=r"out\.mkv: (writing failed|cannot be completed)"),
+            VideoEncoder(tmp_path / "out.mkv", width=320, height=240, time_base=TICKS, codec="ffv1") as encoder,
+        ):
+            for number in range(20):
+                encoder.write(noise, number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 

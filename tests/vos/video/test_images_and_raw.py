@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from vos.errors import UsageError, VideoError
 from vos.video import open_source, parse_rate
@@ -83,6 +83,19 @@ def test_damaged_images_are_named(clips: Any, tmp_path: Path) -> None:
     (folder / "2.jpg").write_bytes(b"")
     with pytest.raises(VideoError, match=r"2\.jpg: not a readable jpg image"):
         open_source(folder)
+
+
+def test_opening_a_folder_decodes_no_image(clips: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save(tmp_path / "frames", clips, ["1.png", "2.png"])
+    save(tmp_path / "photos", clips, ["1.jpg", "2.jpg"])
+
+    def never(_: Any) -> None:
+        raise AssertionError("an image was decoded")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ImageFile.ImageFile, "load", never)
+        assert open_source(folder).info.frame_count == 2
+        assert open_source(tmp_path / "photos").info.width == 96
 
 
 def test_a_folder_without_images_says_what_it_expects(tmp_path: Path) -> None:
