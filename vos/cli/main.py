@@ -18,6 +18,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
     "benchmark": CommandEntry("vos.cli.benchmark:benchmark", "Track a whole data set and score the masks."),
     "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
+    "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
+    "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
     "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),
     "perf": CommandEntry("vos.cli.perf:perf", "Measure speed and memory on this machine."),
 }
