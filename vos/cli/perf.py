@@ -8,6 +8,7 @@ from vos.cli.lazy import CommandEntry, LazyGroup
 
 BENCHMARKS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.perf_track:perf_track", "Frames per second of tracking, split by stage."),
+    "memory": CommandEntry("vos.cli.perf_memory:perf_memory", "Resident memory over a long video, and its slope."),
     "absence": CommandEntry("vos.cli.perf_absence:perf_absence", "Pixels painted while an object is away; its return."),
     "eval": CommandEntry("vos.cli.perf_eval:perf_eval", "Speed and memory of the scorer against a plain baseline."),
 }
