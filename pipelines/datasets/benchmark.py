@@ -118,7 +118,7 @@ def run_benchmark(
         raise OutputError(f"{output}: holds a benchmark; pass --resume to go on with it, or choose another --output")
     with Journal(output / JOURNAL) as journal:
         if journal.setting("request") is None:
-            journal.add(_specs(request, sequences, output))
+            journal.replace(_specs(request, sequences, output))
             journal.keep_setting("request", _request_json(request))
         _check_same_request(journal.setting("request") or "", request, output)
         journal.reopen()

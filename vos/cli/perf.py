@@ -8,6 +8,8 @@ from vos.cli.lazy import CommandEntry, LazyGroup
 
 BENCHMARKS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.perf_track:perf_track", "Frames per second of tracking, split by stage."),
+    "fleet": CommandEntry("vos.cli.perf_fleet:perf_fleet", "What more workers buy for a batch of videos."),
+    "pipeline": CommandEntry("vos.cli.perf_pipeline:perf_pipeline", "What overlapping decoding and writing buys."),
     "eval": CommandEntry("vos.cli.perf_eval:perf_eval", "Speed and memory of the scorer against a plain baseline."),
 }
 
