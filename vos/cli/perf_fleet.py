@@ -7,12 +7,14 @@ from dataclasses import asdict
 
 import click
 
+from vos.cli.fleet_options import EVEN
+
 
 @click.command("fleet")
 @click.option("--videos", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--frames", type=click.IntRange(2), default=60, show_default=True, help="Length of each clip.")
-@click.option("--width", type=click.IntRange(32), default=427, show_default=True)
-@click.option("--height", type=click.IntRange(32), default=240, show_default=True)
+@click.option("--width", type=EVEN, default=426, show_default=True)
+@click.option("--height", type=EVEN, default=240, show_default=True)
 @click.option("--short-side", type=click.IntRange(64, 2048), default=192, show_default=True)
 @click.option("--workers", type=click.IntRange(2), default=2, show_default=True, help="Each on a core of its own.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
