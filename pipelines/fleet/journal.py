@@ -141,6 +141,8 @@ class Journal:
         ]
         with self._transaction():
             self._db.executemany("UPDATE jobs SET state = 'queued', result = NULL WHERE number = ?", gone)
+            # What had failed may have been repaired since: it starts over, on inputs that may differ from before.
+            self._db.execute("UPDATE jobs SET leftover = 'former job' WHERE state = 'failed'")
             self._db.execute("UPDATE jobs SET state = 'queued', attempts = 0 WHERE state != 'done'")
             if overwrite:
                 self._db.execute("UPDATE jobs SET leftover = 'former job' WHERE state != 'done'")

@@ -143,3 +143,16 @@ def test_memory_does_not_grow_with_the_number_of_queued_jobs(tmp_path: Path) -> 
 
     small, large = peak(100), peak(10_000)
     assert large < small + 1_000_000
+
+
+def test_a_failed_job_starts_over_and_a_broken_off_one_goes_on(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.replace(jobs(2, tmp_path))
+        work(journal, ScriptedCrew({"job0": [Refused], "job1": [Refused]}))
+        journal.reopen()
+        assert [entry.leftover for entry in journal.entries()] == ["former job", "former job"]
+    with Journal(tmp_path / "other.sqlite") as journal:
+        journal.replace(jobs(1, tmp_path))
+        journal.take()
+        journal.reopen()
+        assert [entry.leftover for entry in journal.entries()] == ["same job"]
