@@ -146,6 +146,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
     """The report as plain values: per sequence scores, speed and memory; protocol, model, versions."""
     by_name = {item.name: item for item in scores.sequences}
     frames = sum(result.frames for result in results.values())
+    tracked = sum(result.tracked for result in results.values())
     seconds = sum(result.seconds for result in results.values())
     return {
         "format": FORMAT_VERSION,
@@ -167,7 +168,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
         "headline": dict(scores.headline),
         "frames": frames,
         "seconds": round(seconds, 3),
-        "fps": round(frames / max(seconds, 1e-9), 3),
+        "fps": round(tracked / max(seconds, 1e-9), 3),
         "sequences": [
             {
                 "name": name,
