@@ -118,7 +118,7 @@ def run_benchmark(
         raise OutputError(f"{output}: holds a benchmark; pass --resume to go on with it, or choose another --output")
     with Journal(output / JOURNAL) as journal:
         if journal.setting("request") is None:
-            journal.add(_specs(request, sequences, output))
+            journal.replace(_specs(request, sequences, output))
             journal.keep_setting("request", _request_json(request))
         _check_same_request(journal.setting("request") or "", request, output)
         journal.reopen()
@@ -146,6 +146,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
     """The report as plain values: per sequence scores, speed and memory; protocol, model, versions."""
     by_name = {item.name: item for item in scores.sequences}
     frames = sum(result.frames for result in results.values())
+    tracked = sum(result.tracked for result in results.values())
     seconds = sum(result.seconds for result in results.values())
     return {
         "format": FORMAT_VERSION,
@@ -167,7 +168,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
         "headline": dict(scores.headline),
         "frames": frames,
         "seconds": round(seconds, 3),
-        "fps": round(frames / max(seconds, 1e-9), 3),
+        "fps": round(tracked / max(seconds, 1e-9), 3),
         "sequences": [
             {
                 "name": name,

@@ -61,7 +61,7 @@ def run_batch(
         hire: Makes the workers, called once all rows are found to be in order.
         threads: Of each worker; a batch is resumed with the number it was begun with, because results depend on it.
         resume: Skip what an earlier call has done. Jobs new to the list are added, changed ones run again.
-        overwrite: Whether results of former runs in the jobs' folders may be replaced.
+        overwrite: Whether jobs that are not done start over and may replace what is in their folders.
         retries, on_event: As for `work_off`.
 
     Raises:
@@ -83,8 +83,8 @@ def run_batch(
             _check_threads(journal, threads)
             journal.replace(job_specs(rows, defaults))
             is_new = False
-            journal.reopen()
-            work_off(journal, hire, retries=retries, overwrite=overwrite, on_event=on_event)
+            journal.reopen(overwrite=overwrite)
+            work_off(journal, hire, retries=retries, on_event=on_event)
             return _outcome(journal)
     finally:
         if is_new:

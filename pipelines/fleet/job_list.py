@@ -22,7 +22,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 # Ending of a file beside a video -> column that it stands for: clip.mp4 is prompted by clip.stroke.png.
-SIDECARS = {".stroke.png": "stroke", ".mask.png": "mask"}
+SIDECARS = {".stroke.png": "stroke", ".mask.png": "mask", ".prompts.json": "script"}
 
 # Separates several values in one cell of a CSV file.
 CELL_SEPARATOR = "|"

@@ -6,13 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vos.errors import PromptError
 
 if TYPE_CHECKING:
     from vos.prompts import Prompt
 
+
+# What lies in a job's output folder before an attempt.
+Leftover = Literal["nothing", "same job", "former job"]
 
 # "!10,20" is a point beside the object: points on and beside one object have to meet in one prompt.
 NEGATIVE_MARK = "!"
@@ -25,7 +28,7 @@ class PromptSource:
     Attributes:
         kind: A key of `PROMPT_KINDS`.
         value: Path of a file, or coordinates as on the command line of `vos track`.
-        frame: Frame that the prompt is drawn on.
+        frame: Frame that the prompt is drawn on; files that name frames themselves, such as scripts, leave it 0.
     """
 
     kind: str
@@ -91,8 +94,9 @@ class JobResult:
     """What came of a job that went through.
 
     Attributes:
-        frames: Masks written.
-        seconds: How long tracking took, without loading the model.
+        frames: Masks in the output.
+        tracked: How many of them the last attempt made; the others were there before.
+        seconds: How long that took, without loading the model.
         peak_bytes: Greatest memory in use while the job ran: of the GPU if the model is on one, otherwise resident
             memory of the process. None where the system does not tell.
         device, weights_sha256: Of the model.
@@ -100,6 +104,7 @@ class JobResult:
     """
 
     frames: int
+    tracked: int
     seconds: float
     peak_bytes: int | None
     device: str
@@ -109,7 +114,7 @@ class JobResult:
     @property
     def fps(self) -> float:
         """Frames per second of tracking."""
-        return self.frames / max(self.seconds, 1e-9)
+        return self.tracked / max(self.seconds, 1e-9)
 
 
 def load_prompts(sources: tuple[PromptSource, ...]) -> tuple[Prompt, ...]:
@@ -132,9 +137,23 @@ def load_prompts(sources: tuple[PromptSource, ...]) -> tuple[Prompt, ...]:
 
 
 def _read_strokes(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import read_painted_strokes
+    from vos.prompts import read_strokes
 
-    return [prompt for path in values for prompt in read_painted_strokes(Path(path), frame=frame)]
+    return [prompt for path in values for prompt in read_strokes(Path(path))]
+
+
+def _read_scripts(values: list[str], frame: int) -> list[Prompt]:
+    from vos.prompts import read_prompt_script
+
+    prompts: list[Prompt] = []
+    for path in values:
+        script = read_prompt_script(Path(path))
+        if script.removals:
+            raise PromptError(
+                f"{path}: ends objects before the video does, which a batch cannot do; leave `remove` out"
+            )
+        prompts += script.prompts
+    return prompts
 
 
 def _read_stroke_index(values: list[str], frame: int) -> list[Prompt]:
@@ -181,10 +200,11 @@ def _parse_polygons(values: list[str], frame: int) -> list[Prompt]:
 
 
 # Kinds whose values are paths.
-PROMPT_FILE_KINDS = frozenset({"stroke", "stroke-index", "mask"})
+PROMPT_FILE_KINDS = frozenset({"script", "stroke", "stroke-index", "mask"})
 
 # Kind of prompt -> reader of all its values on one frame. `stroke-index` is an index PNG whose pixels are strokes.
 PROMPT_KINDS: dict[str, Callable[[list[str], int], list[Prompt]]] = {
+    "script": _read_scripts,
     "stroke": _read_strokes,
     "stroke-index": _read_stroke_index,
     "mask": _read_masks,

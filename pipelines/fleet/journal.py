@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from pipelines.fleet.jobs import JobResult, JobSpec
+from pipelines.fleet.jobs import JobResult, JobSpec, Leftover
 from vos.errors import OutputError
 from vos.output_folder import OutputFolder
 
@@ -31,7 +31,7 @@ CREATE TABLE jobs (
     spec TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'queued',
     attempts INTEGER NOT NULL DEFAULT 0,
-    began INTEGER NOT NULL DEFAULT 0,
+    leftover TEXT NOT NULL DEFAULT 'nothing',
     problem TEXT,
     result TEXT
 ) STRICT;
@@ -48,7 +48,7 @@ class JournalEntry:
         number: Place in the batch, from 1.
         state: `queued`, `running` (or: was, when the batch was stopped), `done`, `failed`.
         attempts: How often it was started since the batch was last resumed.
-        began: Whether any attempt ever started, so that what lies in the output folder may be its own.
+        leftover: What may lie in its output folder.
         problem: Why the last attempt did not go through.
     """
 
@@ -56,7 +56,7 @@ class JournalEntry:
     spec: JobSpec
     state: JobState
     attempts: int
-    began: bool
+    leftover: Leftover
     problem: str | None
     result: JobResult | None
 
@@ -103,26 +103,11 @@ class Journal:
         """Releases the file."""
         self._db.close()
 
-    def add(self, specs: Iterable[JobSpec]) -> None:
-        """Appends jobs, all or none.
-
-        Raises:
-            OutputError: Two jobs have one name or one output folder, or the file cannot be written.
-        """
-        try:
-            with self._transaction():
-                self._insert(specs)
-        except sqlite3.IntegrityError as error:
-            column = str(error).rpartition(".")[2]
-            raise OutputError(f"two jobs of the batch have the same {column}") from error
-        except sqlite3.Error as error:
-            raise OutputError(f"{self.path}: cannot be written ({error})") from error
-
     def replace(self, specs: Iterable[JobSpec]) -> None:
         """Makes these the jobs of the batch, all or nothing, and keeps the state of those that were in it unchanged.
 
         Raises:
-            OutputError: The file cannot be written.
+            OutputError: Two jobs have one name or one output folder, or the file cannot be written.
         """
         try:
             with self._transaction():
@@ -136,14 +121,19 @@ class Journal:
                 self._db.execute(
                     "INSERT INTO jobs (name, output, spec) SELECT name, output, spec FROM wanted WHERE true "
                     "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec, output = excluded.output, "
-                    "state = 'queued', problem = NULL, result = NULL WHERE spec != excluded.spec"
+                    "state = 'queued', leftover = 'former job', problem = NULL, result = NULL "
+                    "WHERE spec != excluded.spec"
                 )
                 self._db.execute("DROP TABLE wanted")
         except sqlite3.Error as error:
             raise OutputError(f"{self.path}: cannot be written ({error})") from error
 
-    def reopen(self) -> None:
-        """Puts every job that is not done, or whose record is gone, back into the queue with its attempts forgotten."""
+    def reopen(self, *, overwrite: bool = False) -> None:
+        """Puts every job that is not done, or whose record is gone, back into the queue with its attempts forgotten.
+
+        Args:
+            overwrite: These jobs start over, and may replace what is in their folders.
+        """
         gone = [
             (entry.number,)
             for entry in self.entries("done")
@@ -151,7 +141,11 @@ class Journal:
         ]
         with self._transaction():
             self._db.executemany("UPDATE jobs SET state = 'queued', result = NULL WHERE number = ?", gone)
+            # What had failed may have been repaired since: it starts over, on inputs that may differ from before.
+            self._db.execute("UPDATE jobs SET leftover = 'former job' WHERE state = 'failed'")
             self._db.execute("UPDATE jobs SET state = 'queued', attempts = 0 WHERE state != 'done'")
+            if overwrite:
+                self._db.execute("UPDATE jobs SET leftover = 'former job' WHERE state != 'done'")
 
     def take(self) -> JournalEntry | None:
         """The next queued job, now marked as running; None if there is none."""
@@ -163,8 +157,10 @@ class Journal:
             ).fetchone()
             if row is None:
                 return None
-            self._db.execute("UPDATE jobs SET began = 1 WHERE number = ?", (row[0],))
-        # `began` as it was before this attempt.
+            self._db.execute(
+                "UPDATE jobs SET leftover = 'same job' WHERE number = ? AND leftover = 'nothing'", (row[0],)
+            )
+        # `leftover` as it was before this attempt.
         return _entry(row)
 
     def finish(self, number: int, result: JobResult) -> None:
@@ -219,17 +215,17 @@ class Journal:
         self._db.execute("COMMIT")
 
 
-_COLUMNS = "number, spec, state, attempts, began, problem, result"
+_COLUMNS = "number, spec, state, attempts, leftover, problem, result"
 
 
-def _entry(row: tuple[int, str, JobState, int, int, str | None, str | None]) -> JournalEntry:
-    number, spec, state, attempts, began, problem, result = row
+def _entry(row: tuple[int, str, JobState, int, Leftover, str | None, str | None]) -> JournalEntry:
+    number, spec, state, attempts, leftover, problem, result = row
     return JournalEntry(
         number=number,
         spec=JobSpec.from_json(spec),
         state=state,
         attempts=attempts,
-        began=bool(began),
+        leftover=leftover,
         problem=problem,
         result=None if result is None else JobResult(**json.loads(result)),
     )

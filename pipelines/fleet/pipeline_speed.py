@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.benchmarks.clips import write_clip
 from vos.export import BackgroundSink, MaskSink, OverlaySink, PalettePngSink
+from vos.prompts import Prompt
 from vos.propagation import prompts_by_frame
 from vos.results import FrameResult
 from vos.tracker import VideoTracker
@@ -17,6 +18,8 @@ from vos.video import Frame, ReadAhead, VideoInfo, open_source
 from vos.video_model import VideoModel
 
 _WARM_UP_FRAMES = 5
+
+Prompts = dict[int, list[Prompt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def _timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _infer(tracker: VideoTracker, frames: list[Frame], prompts: dict, results: list[FrameResult]) -> None:
+def _infer(tracker: VideoTracker, frames: list[Frame], prompts: Prompts, results: list[FrameResult]) -> None:
     for frame in frames:
         prompted = prompts.get(frame.index, ())
         results.append(tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base))
@@ -111,7 +114,7 @@ def _write(sinks: list[MaskSink], info: VideoInfo, frames: list[Frame], results:
         sink.close()
 
 
-def _overlapped(model: VideoModel, clip: Path, prompts: dict, sinks: list[MaskSink]) -> tuple[float, float, float]:
+def _overlapped(model: VideoModel, clip: Path, prompts: Prompts, sinks: list[MaskSink]) -> tuple[float, float, float]:
     """Seconds in all, waiting for frames, and waiting for writers."""
     for_decode = for_write = 0.0
     with open_source(clip) as source:
@@ -128,6 +131,8 @@ def _overlapped(model: VideoModel, clip: Path, prompts: dict, sinks: list[MaskSi
                 break
             prompted = prompts.get(frame.index, ())
             result = tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base)
-            for_write += _timed(lambda frame=frame, result=result: background.write(frame, result))
+            offered = time.perf_counter()
+            background.write(frame, result)
+            for_write += time.perf_counter() - offered
         for_write += _timed(background.close)
         return time.perf_counter() - began, for_decode, for_write

@@ -16,7 +16,6 @@ def work_off(
     hire: Callable[[], Crew],
     *,
     retries: int = DEFAULT_RETRIES,
-    overwrite: bool = False,
     on_event: OnEvent = lambda event: None,
 ) -> None:
     """Runs every queued job until each is done or has failed.
@@ -27,7 +26,6 @@ def work_off(
         hire: Makes the crew; not called when nothing is left to do.
         retries: How often a job whose worker was lost is tried again. What the job itself is to blame for (a broken
             video, a full disk) is not tried again.
-        overwrite: Whether results that were there before the batch began may be replaced.
         on_event: Hears of everything.
     """
     counts = journal.counts()
@@ -36,18 +34,18 @@ def work_off(
         return
     crew = hire()
     try:
-        _work(journal, crew, retries, overwrite, on_event)
+        _work(journal, crew, retries, on_event)
     finally:
         crew.close()
 
 
-def _work(journal: Journal, crew: Crew, retries: int, overwrite: bool, on_event: OnEvent) -> None:
+def _work(journal: Journal, crew: Crew, retries: int, on_event: OnEvent) -> None:
     under_way: dict[int, JournalEntry] = {}
     while True:
         while crew.has_room and (entry := journal.take()) is not None:
             under_way[entry.number] = entry
             on_event(JobStarted(entry.number, entry.spec.name, entry.attempts))
-            crew.start(Assignment(entry.number, entry.spec, overwrite or entry.began))
+            crew.start(Assignment(entry.number, entry.spec, entry.leftover))
         if crew.is_idle:
             return
         for report in crew.wait(on_event):

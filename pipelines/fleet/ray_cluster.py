@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from vos.errors import UsageError, VosError
 # Job descriptions and progress are a few hundred bytes, and frames never enter the object store: this is the least
 # that Ray accepts.
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
+_CONNECT_SECONDS = 10.0
 _SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -61,6 +65,17 @@ def free_shared_memory() -> int | None:
     return status.f_bavail * status.f_frsize
 
 
+def _check_reachable(address: str) -> None:
+    """Ray itself tries for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or "/" in address:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise FleetError(f"--address {address}: no Ray cluster answers there ({error}); see `ray status`") from error
+
+
 @contextmanager
 def cluster(plan: ClusterPlan) -> Iterator[Any]:
     """Ray, ready for use: the module itself.
@@ -71,7 +86,8 @@ def cluster(plan: ClusterPlan) -> Iterator[Any]:
     """
     # These have to be set before Ray is imported.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    # Ray gives its workers the lowest priority but for the idle one; here they are the work, not its background.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     # What Ray will do with GPUs of actors that asked for none, and its notice of the change, do not concern us.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     if plan.gpus and plan.address is None:
@@ -96,11 +112,16 @@ def cluster(plan: ClusterPlan) -> Iterator[Any]:
     else:
         options = {"address": plan.address, **options}
         del options["include_dashboard"]
+        _check_reachable(plan.address)
+    # Ray takes this signal for itself; the command's own way of stopping has to come back.
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**options)
     except Exception as error:
         what = "started on this machine" if plan.address is None else f"reached at {plan.address}"
         raise FleetError(f"Ray cannot be {what}: {str(error).strip().splitlines()[0]}") from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)
     try:
         yield ray
     finally:

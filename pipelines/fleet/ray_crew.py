@@ -17,6 +17,7 @@ HIRE_SECONDS = 180.0
 # Workers that die one after the other before they are ready: the machine is to blame, not the jobs.
 MAX_FAILED_HIRES = 6
 _POLL_SECONDS = 0.5
+_KILL_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -133,6 +134,8 @@ class RayCrew:
         idle = time.monotonic() - seat.moved
         if idle > self._stall_seconds:
             self._ray.kill(seat.actor)
+            # Until the process is gone it holds the lock of the output folder.
+            self._ray.wait([seat.outcome], timeout=_KILL_SECONDS)
             done = f"after frame {seat.beat.frame}" if seat.beat.frame else "before the first frame"
             return self._replace(index, seat.assignment, f"no progress for {idle:.0f} s {done}; the worker was killed")
         return None

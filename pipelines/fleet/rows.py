@@ -230,6 +230,7 @@ def _yes_or_no(name: str, values: list[str]) -> bool:
 
 
 _PROMPT_COLUMNS: dict[str, _Reader] = {
+    "script": _read_prompt_files,
     "mask": _read_prompt_files,
     "stroke": _read_prompt_files,
     "box": _read_prompt_values,

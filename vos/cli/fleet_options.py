@@ -17,6 +17,19 @@ _NO_GPU = "none"
 _ALL_GPUS = "all"
 
 
+class _EvenSide(click.IntRange):
+    """Sides of a clip that is encoded with subsampled colour."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        side = int(super().convert(value, param, ctx))
+        if side % 2:
+            self.fail(f"{side} is odd; the codec of the clip needs an even number.", param, ctx)
+        return side
+
+
+EVEN = _EvenSide(32)
+
+
 def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--workers, --gpus, --fraction, --threads, --address, --stall, --retries."""
     for option in (

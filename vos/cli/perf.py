@@ -13,6 +13,8 @@ BENCHMARKS: dict[str, CommandEntry] = {
     "pipeline": CommandEntry("vos.cli.perf_pipeline:perf_pipeline", "What overlap of the stages of one video buys."),
     "memory": CommandEntry("vos.cli.perf_memory:perf_memory", "Resident memory over a long video, and its slope."),
     "absence": CommandEntry("vos.cli.perf_absence:perf_absence", "Pixels painted while an object is away; its return."),
+    "fleet": CommandEntry("vos.cli.perf_fleet:perf_fleet", "What more workers buy for a batch of videos."),
+    "pipeline": CommandEntry("vos.cli.perf_pipeline:perf_pipeline", "What overlapping decoding and writing buys."),
     "eval": CommandEntry("vos.cli.perf_eval:perf_eval", "Speed and memory of the scorer against a plain baseline."),
 }
 

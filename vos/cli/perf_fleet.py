@@ -7,18 +7,18 @@ from dataclasses import asdict
 
 import click
 
+from vos.cli.fleet_options import EVEN
+
 
 @click.command("fleet")
 @click.option("--videos", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--frames", type=click.IntRange(2), default=60, show_default=True, help="Length of each clip.")
-@click.option("--width", type=click.IntRange(32), default=427, show_default=True)
-@click.option("--height", type=click.IntRange(32), default=240, show_default=True)
+@click.option("--width", type=EVEN, default=426, show_default=True)
+@click.option("--height", type=EVEN, default=240, show_default=True)
 @click.option("--short-side", type=click.IntRange(64, 2048), default=192, show_default=True)
 @click.option("--workers", type=click.IntRange(2), default=2, show_default=True, help="Each on a core of its own.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def perf_fleet(
-    videos: int, frames: int, width: int, height: int, short_side: int, workers: int, as_json: bool
-) -> None:
+def perf_fleet(videos: int, frames: int, width: int, height: int, short_side: int, workers: int, as_json: bool) -> None:
     """One batch by one worker on one core, then by several workers on as many cores.
 
     The work is timed from the first video handed out to the last one done; the whole command also starts Python, and

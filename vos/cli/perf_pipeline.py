@@ -8,14 +8,15 @@ from pathlib import Path
 
 import click
 
+from vos.cli.fleet_options import EVEN
 from vos.cli.options import model_options
 
 
 @click.command("pipeline")
 @model_options
 @click.option("--frames", type=click.IntRange(10), default=120, show_default=True, help="Length of the clip.")
-@click.option("--width", type=click.IntRange(32), default=854, show_default=True)
-@click.option("--height", type=click.IntRange(32), default=480, show_default=True)
+@click.option("--width", type=EVEN, default=854, show_default=True)
+@click.option("--height", type=EVEN, default=480, show_default=True)
 @click.option("--objects", type=click.IntRange(1, 50), default=1, show_default=True)
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also encode an overlay video.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of the network.")

@@ -16,7 +16,7 @@ from pipelines.fleet.journal import Journal
 from pipelines.fleet.queue import work_off
 from vos.errors import OutputError
 
-RESULT = JobResult(frames=10, seconds=1.0, peak_bytes=None, device="cpu", weights_sha256="0")
+RESULT = JobResult(frames=10, tracked=10, seconds=1.0, peak_bytes=None, device="cpu", weights_sha256="0")
 
 
 def jobs(count: int, output: Path) -> Iterator[JobSpec]:
@@ -64,7 +64,7 @@ def work(journal: Journal, crew: Crew, retries: int = 2) -> list[BatchEvent]:
 def test_a_lost_job_is_tried_again_after_the_others(tmp_path: Path) -> None:
     crew = ScriptedCrew({"job0": [Lost, Lost]})
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.add(jobs(4, tmp_path))
+        journal.replace(jobs(4, tmp_path))
         heard = work(journal, crew)
         assert journal.counts() == {"done": 4}
     assert crew.order == ["job0", "job1", "job2", "job3", "job0", "job0"]
@@ -73,7 +73,7 @@ def test_a_lost_job_is_tried_again_after_the_others(tmp_path: Path) -> None:
 
 def test_a_job_that_loses_every_worker_fails_alone(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.add(jobs(3, tmp_path))
+        journal.replace(jobs(3, tmp_path))
         heard = work(journal, ScriptedCrew({"job1": [Lost] * 5}))
         assert journal.counts() == {"done": 2, "failed": 1}
         (failed,) = journal.entries("failed")
@@ -84,7 +84,7 @@ def test_a_job_that_loses_every_worker_fails_alone(tmp_path: Path) -> None:
 def test_a_job_at_fault_is_not_tried_again(tmp_path: Path) -> None:
     crew = ScriptedCrew({"job0": [Refused]})
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.add(jobs(2, tmp_path))
+        journal.replace(jobs(2, tmp_path))
         work(journal, crew)
         assert journal.counts() == {"done": 1, "failed": 1}
     assert crew.order == ["job0", "job1"]
@@ -92,21 +92,20 @@ def test_a_job_at_fault_is_not_tried_again(tmp_path: Path) -> None:
 
 def test_the_journal_survives_the_process_and_knows_what_was_under_way(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.add(jobs(2, tmp_path))
+        journal.replace(jobs(2, tmp_path))
         first = journal.take()
-        assert first is not None and not first.began
+        assert first is not None and first.leftover == "nothing"
     with Journal(tmp_path / "journal.sqlite") as journal:
         assert journal.counts() == {"running": 1, "queued": 1}
         journal.reopen()
         again = journal.take()
         assert again is not None and again.spec == first.spec
-        # What lies in its folder may be its own.
-        assert again.began
+        assert again.leftover == "same job"
 
 
 def test_a_done_job_whose_record_is_gone_is_run_again(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.add(jobs(2, tmp_path))
+        journal.replace(jobs(2, tmp_path))
         work(journal, ScriptedCrew())
         (tmp_path / "job0").mkdir()
         (tmp_path / "job0" / "run.json").touch()
@@ -116,7 +115,7 @@ def test_a_done_job_whose_record_is_gone_is_run_again(tmp_path: Path) -> None:
 
 def test_two_batches_cannot_share_a_journal(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.add(jobs(1, tmp_path))
+        journal.replace(jobs(1, tmp_path))
         with pytest.raises(OutputError, match="another batch"):
             Journal(tmp_path / "journal.sqlite")
 
@@ -133,7 +132,7 @@ def test_memory_does_not_grow_with_the_number_of_queued_jobs(tmp_path: Path) -> 
     def peak(count: int) -> int:
         with Journal(tmp_path / f"{count}.sqlite") as journal:
             tracemalloc.start()
-            journal.add(jobs(count, tmp_path))
+            journal.replace(jobs(count, tmp_path))
             crew = ScriptedCrew()
             crew.order = deque(maxlen=10)
             work_off(journal, lambda: crew)
@@ -144,3 +143,16 @@ def test_memory_does_not_grow_with_the_number_of_queued_jobs(tmp_path: Path) -> 
 
     small, large = peak(100), peak(10_000)
     assert large < small + 1_000_000
+
+
+def test_a_failed_job_starts_over_and_a_broken_off_one_goes_on(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.replace(jobs(2, tmp_path))
+        work(journal, ScriptedCrew({"job0": [Refused], "job1": [Refused]}))
+        journal.reopen()
+        assert [entry.leftover for entry in journal.entries()] == ["former job", "former job"]
+    with Journal(tmp_path / "other.sqlite") as journal:
+        journal.replace(jobs(1, tmp_path))
+        journal.take()
+        journal.reopen()
+        assert [entry.leftover for entry in journal.entries()] == ["same job"]

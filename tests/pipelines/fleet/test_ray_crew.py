@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -156,3 +158,30 @@ def test_a_worker_that_hangs_is_replaced(twelve: tuple[list[Path], dict[str, dic
     assert any("no progress" in problem for problem in problems)
     assert outcome.done == 2
     assert batch_hashes(tmp_path / "out") == {name: undisturbed[name] for name in ("clip00", "clip01")}
+
+
+def test_a_fleet_stopped_by_its_scheduler_resumes_to_the_same_masks(
+    twelve: tuple[list[Path], dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    videos, undisturbed = twelve
+    manifest = write_manifest(tmp_path / "jobs.jsonl", videos[:6])
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "vos", "batch", str(manifest), "-o", str(output), "--device", "cpu", "--json"]
+    command += ["--workers", "2"]
+    events = []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            events.append(json.loads(line)["event"])
+            if events.count("done") == 2:
+                process.send_signal(signal.SIGTERM)
+                break
+        rest = process.stderr.read() if process.stderr else ""
+    assert process.returncode == 130
+    assert "--resume" in rest
+    assert len(batch_hashes(output)) < 6
+    again = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    outcome = json.loads(again.stdout)
+    assert (outcome["done"], outcome["failed"]) == (6, 0)
+    assert batch_hashes(output) == {video.stem: undisturbed[video.stem] for video in videos[:6]}
+    assert leftovers(output) == []
