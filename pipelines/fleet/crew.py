@@ -112,5 +112,8 @@ def attempt(runner: JobRunner, assignment: Assignment, on_frame: OnFrame) -> Rep
     except Exception as error:
         if hasattr(error, "exit_code"):
             return Refused(assignment.number, str(error))
+        if isinstance(error, OSError):
+            where = f"{error.filename}: " if error.filename else ""
+            return Refused(assignment.number, f"{where}{error.strerror or error}")
         return Lost(assignment.number, f"{type(error).__name__}: {error}")
     return Completed(assignment.number, result)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,10 @@ from vos.errors import PromptError
 
 if TYPE_CHECKING:
     from vos.prompts import Prompt
+
+
+# "!10,20" is a point beside the object: points on and beside one object have to meet in one prompt.
+NEGATIVE_MARK = "!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +70,20 @@ class JobSpec:
 
     def to_json(self) -> str:
         """One line; equal jobs give equal lines."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        values = {name: getattr(self, name) for name in self.__slots__}
+        # Nested values as lists, not by `dataclasses.asdict`: that copies everything and takes most of the time that a
+        # long manifest needs.
+        values["prompts"] = [(prompt.kind, prompt.value, prompt.frame) for prompt in self.prompts]
+        values["model"] = (self.model.name, self.model.weights, self.model.device, self.model.short_side)
+        return json.dumps(values, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> JobSpec:
         """Inverse of `to_json`."""
         fields: dict[str, Any] = json.loads(text)
-        fields["prompts"] = tuple(PromptSource(**prompt) for prompt in fields["prompts"])
-        fields["model"] = ModelSpec(**fields["model"])
+        fields["prompts"] = tuple(PromptSource(*prompt) for prompt in fields["prompts"])
+        fields["model"] = ModelSpec(*fields["model"])
         return cls(**fields)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of all that decides the result. Files are named, not read."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +169,8 @@ def _parse_boxes(values: list[str], frame: int) -> list[Prompt]:
 def _parse_points(values: list[str], frame: int) -> list[Prompt]:
     from vos.prompts import points_from_arguments
 
-    # "!10,20" is a point beside the object; both kinds of an object have to meet in one prompt.
-    positive = [text for text in values if not text.startswith("!")]
-    negative = [text[1:] for text in values if text.startswith("!")]
+    positive = [text for text in values if not text.startswith(NEGATIVE_MARK)]
+    negative = [text.removeprefix(NEGATIVE_MARK) for text in values if text.startswith(NEGATIVE_MARK)]
     return list(points_from_arguments(positive, negative, frame=frame))
 
 
@@ -176,6 +179,9 @@ def _parse_polygons(values: list[str], frame: int) -> list[Prompt]:
 
     return [polygon_from_argument(text, frame=frame) for text in values]
 
+
+# Kinds whose values are paths.
+PROMPT_FILE_KINDS = frozenset({"stroke", "stroke-index", "mask"})
 
 # Kind of prompt -> reader of all its values on one frame. `stroke-index` is an index PNG whose pixels are strokes.
 PROMPT_KINDS: dict[str, Callable[[list[str], int], list[Prompt]]] = {
