@@ -16,7 +16,9 @@ import click
 @click.option("--short-side", type=click.IntRange(64, 2048), default=192, show_default=True)
 @click.option("--workers", type=click.IntRange(2), default=2, show_default=True, help="Each on a core of its own.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def perf_fleet(videos: int, frames: int, width: int, height: int, short_side: int, workers: int, as_json: bool) -> None:
+def perf_fleet(
+    videos: int, frames: int, width: int, height: int, short_side: int, workers: int, as_json: bool
+) -> None:
     """One batch by one worker on one core, then by several workers on as many cores.
 
     The work is timed from the first video handed out to the last one done; the whole command also starts Python, and
