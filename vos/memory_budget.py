@@ -15,7 +15,7 @@ MIB = 1024 * 1024
 
 # Measured for the compact model, in bytes.
 _LIBRARIES = 24 * MIB  # what the first frame brings in beside its data: thread stacks, codec tables, kernels
-_NETWORK_PER_PIXEL = 440  # activations per pixel of the network's input
+_NETWORK_PER_PIXEL = 470  # activations per pixel of the network's input
 _OBJECT_PER_PIXEL = 16  # the same for every object
 _MEMORY_PER_CELL = 4 * 256  # keys of a remembered frame, per 16x16 cell of the input
 _MEMORY_PER_CELL_AND_OBJECT = 4 * 72

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.vos.scenes import moving_shapes
 from vos.cli.main import main
 from vos.errors import UsageError
+from vos.memory import MemoryPolicy
 from vos.memory_budget import MIB, Buffers, Workload, estimate_memory, fit_buffers, parse_size
 from vos.video import VideoEncoder
 
@@ -101,7 +102,8 @@ def test_track_shrinks_what_it_holds_or_refuses(tmp_path: Path, capsys: pytest.C
         return stopped.value.code
 
     assert track("64G") == 0
-    assert json.loads((tmp_path / "64G/run.json").read_text())["options"]["memory_recent_frames"] == 2
+    options = json.loads((tmp_path / "64G/run.json").read_text())["options"]
+    assert options["memory_recent_frames"] == MemoryPolicy().recent_frames
     assert track("50M") == 2
     assert "--max-memory: 96x64 with 1 object needs process" in capsys.readouterr().err
     assert not (tmp_path / "50M").exists()

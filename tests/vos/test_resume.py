@@ -31,6 +31,8 @@ from vos.tracking_run import RunOutcome, TrackJob, run_job
 from vos.video import VideoEncoder
 from vos.video_model import VideoModel, load_model
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+
 FRAMES = 11
 EVERY = 3
 
