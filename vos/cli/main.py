@@ -18,6 +18,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
     "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
     "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),
+    "export": CommandEntry("vos.cli.export_model:export", "Write a model as ONNX or TorchScript."),
     "perf": CommandEntry("vos.cli.perf:perf", "Measure speed and memory on this machine."),
 }
 
