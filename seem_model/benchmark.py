@@ -117,6 +117,9 @@ class FrameBenchmark:
         maps = self.model.backbone_features(prepared)
         marks.append(self._now())
         pixels: PixelFeatures = self.model.sem_seg_head.pixel_decoder(maps)
+        # Mask features, too, are made once per frame, whatever is prompted.
+        for level in pixels.levels:
+            pixels.mask_features.reduced((level.shape[-2], level.shape[-1]))
         marks.append(self._now())
         masks = decode_frame(self.model, EncodedImage(pixels, size, (prepared.shape[-2], prepared.shape[-1])), prompts)
         marks.append(self._now())

@@ -7,6 +7,7 @@ import click
 from vos.cli.lazy import CommandEntry, LazyGroup
 
 BENCHMARKS: dict[str, CommandEntry] = {
+    "model": CommandEntry("vos.cli.perf_model:perf_model", "Cost of one frame of a released SEEM model."),
     "track": CommandEntry("vos.cli.perf_track:perf_track", "Frames per second of tracking, split by stage."),
     "eval": CommandEntry("vos.cli.perf_eval:perf_eval", "Speed and memory of the scorer against a plain baseline."),
 }
