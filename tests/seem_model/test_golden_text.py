@@ -16,6 +16,7 @@ from seem_model.language.templates import TEMPLATES, class_name_of
 from seem_model.language.tokenizer import installed_tokenizer
 from seem_model.language.vocabulary import class_embeddings
 from seem_model.seem import Seem
+from tests.seem_model.encode_once import encode_once
 from tests.seem_model.recorded_draws import RecordedDraws
 from tests.seem_model.test_golden_prompts import LOGIT_SCALE, check_object_queries, check_selection
 from tests.seem_model.ties import decode_up_to_ties
@@ -42,7 +43,7 @@ def test_a_text_prompt_selects_the_mask_that_the_release_selects(golden, model_n
         golden.assert_close("class_emb", text.sentences)
     if "grounding_tokens" in golden:
         golden.assert_close("grounding_tokens", text.prompts().tokens.transpose(0, 1))
-    image = model.encode_image(golden["image"])
+    image = encode_once(model, golden["image"]).image
     spatial = None
     if "stroke" in golden:
         positive = image.pad_mask(torch.from_numpy(golden["stroke"])[None])
@@ -67,7 +68,7 @@ def test_a_text_prompt_selects_the_mask_that_the_release_selects(golden, model_n
 def test_two_texts_at_once_select_the_masks_that_the_release_selects(golden, model_named: Callable[..., Seem]) -> None:
     model = model_named(golden.config_name, with_text=True)
     text = encoded(golden, model, [str(name) for name in golden["texts"]])
-    image = model.encode_image(golden["image"])
+    image = encode_once(model, golden["image"]).image
 
     def check(output: DecoderOutput) -> None:
         check_object_queries(golden, output)
