@@ -79,10 +79,10 @@ def _load_compact(device: torch.device, weights: Path | None, short_side: int) -
 
 
 def _load_released(name: str, device: torch.device, weights: Path | None, short_side: int) -> VideoModel:
-    from seem_model.video import SeemVideoModel
+    from seem_model.tracking import TrackableSeem
 
     # Its features are of a type of its own; the tracker only hands them back.
-    return cast("VideoModel", SeemVideoModel.load(name, device=device, weights=weights, short_side=short_side))
+    return cast("VideoModel", TrackableSeem.load(name, device=device, weights=weights, short_side=short_side))
 
 
 MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {

@@ -51,7 +51,7 @@ class SeemFrame:
     mask_features: Tensor
 
 
-class SeemVideoModel:
+class TrackableSeem:
     """One of the released models on one device, working at one input resolution.
 
     Args:
@@ -86,7 +86,7 @@ class SeemVideoModel:
     @classmethod
     def load(
         cls, name: str, *, device: torch.device, weights: Path | None = None, short_side: int = 512
-    ) -> SeemVideoModel:
+    ) -> TrackableSeem:
         """A release by name, from the weights folder or from a file.
 
         Raises:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seem_model.errors import CheckpointError, ModelInputError
-from seem_model.video import SeemVideoModel
+from seem_model.tracking import TrackableSeem
 from tests.seem_model.tiny import disc, picture, tiny_model
 from vos.prompts import Box, Mask, Points, Text
 from vos.snapshot_file import load_state, save_state
@@ -19,8 +19,8 @@ from vos.video_model import load_model
 SIZE = (70, 101)
 
 
-def video_model(*, memory_prompts: bool = False) -> SeemVideoModel:
-    return SeemVideoModel(
+def video_model(*, memory_prompts: bool = False) -> TrackableSeem:
+    return TrackableSeem(
         tiny_model("v1"),
         name="tiny",
         weights_sha256="0" * 64,
