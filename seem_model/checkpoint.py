@@ -1,7 +1,7 @@
 """Reading weights files: the release's `.pt` and our safetensors, with a strict report of what does not fit.
 
-The released loader keeps what fits and leaves the rest random; here a file fits a model or is refused. Only
-differences that cannot change a result are tolerated (see `_tolerated_*`).
+The released loader keeps what fits and leaves the rest random; here a file fits a model or is refused. What cannot
+change a result is tolerated: absent constants, tensors that belong to no part of the model.
 """
 
 from __future__ import annotations

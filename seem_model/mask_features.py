@@ -56,9 +56,9 @@ class MaskFeatures:
         return self._full
 
     def reduced(self, size: tuple[int, int]) -> Tensor:
-        """(B, M, *size): equal to `full` resized bilinearly; kept, because every layer and object needs it.
+        """(B, M, *size): `full` resized bilinearly, computed on first use and kept.
 
-        Sizes that divide the full size by 2, 4 or 8 do without the full features.
+        Sizes that divide the full size by 2, 4 or 8 do not need `full`; others do.
         """
         if size not in self._reduced:
             self._reduced[size] = self._reduce(size)

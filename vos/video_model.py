@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
+from seem_model.zoo import RELEASES
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +78,17 @@ def _load_compact(device: torch.device, weights: Path | None, short_side: int) -
     return CompactVideoModel.load(device=device, weights=weights, short_side=short_side)
 
 
-MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {"compact": _load_compact}
+def _load_released(name: str, device: torch.device, weights: Path | None, short_side: int) -> VideoModel:
+    from seem_model.tracking import TrackableSeem
+
+    # Its features are of a type of its own; the tracker only hands them back.
+    return cast("VideoModel", TrackableSeem.load(name, device=device, weights=weights, short_side=short_side))
+
+
+MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {
+    "compact": _load_compact,
+    **{name: partial(_load_released, name) for name in RELEASES},
+}
 
 
 def load_model(

@@ -61,11 +61,11 @@ class Decoder(nn.Module):
         self.pn_indicator = nn.Embedding(2, HIDDEN_DIM)
 
     @property
-    def _cross_attention(self) -> Sequence[CrossAttention]:
+    def cross_attention(self) -> Sequence[CrossAttention]:
         return cast("Sequence[CrossAttention]", self.transformer_cross_attention_layers)
 
     @property
-    def _self_attention(self) -> Sequence[SelfAttention]:
+    def self_attention(self) -> Sequence[SelfAttention]:
         return cast("Sequence[SelfAttention]", self.transformer_self_attention_layers)
 
     @property
@@ -141,7 +141,7 @@ class Decoder(nn.Module):
                 open_pixels = _memory_pixels(memory_masks, sizes[level], memory_owners)
                 readable[:, rows.slices[Group.SPATIAL_MEMORIES]] = open_pixels
             readable |= ~readable.any(dim=2, keepdim=True)
-            cross = self._cross_attention[layer]
+            cross = self.cross_attention[layer]
             image_keys = cross.multihead_attn.project_keys(*images[level])
             read = cross(x[:, :image_rows], positions[:, :image_rows], image_keys, readable)
             x = torch.cat((read, x[:, image_rows:]), dim=1) if image_rows < x.shape[1] else read
@@ -149,7 +149,7 @@ class Decoder(nn.Module):
             tokens = fixed_tokens(inputs, level, shared_rows=table.rows_per_object is not None)
             token_keys = [self._token_keys(prompts, layer) for prompts, _ in tokens]
             who_reads = rows.readable([readable_ for _, readable_ in tokens], memory_owners)
-            x = self._self_attention[layer](x, positions, token_keys, who_reads)
+            x = self.self_attention[layer](x, positions, token_keys, who_reads)
             x = self.transformer_ffn_layers[layer](x)
         normed = self.decoder_norm(x)
         queries = {
@@ -225,7 +225,7 @@ class Decoder(nn.Module):
         if prompts.keys is not None:
             return prompts.keys[layer]
         tokens = prompts.tokens[layer % NUM_LEVELS]
-        attention = self._self_attention[layer].self_attn
+        attention = self.self_attention[layer].self_attn
         keys: Keys = attention.project_keys(2 * tokens, tokens)
         return keys
 

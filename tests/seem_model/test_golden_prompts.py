@@ -13,6 +13,7 @@ from seem_model.attention_table import Group
 from seem_model.decoder.inputs import DecoderInputs, PointPrompts
 from seem_model.decoder.output import DecoderOutput
 from seem_model.seem import EncodedImage, Seem
+from tests.seem_model.encode_once import encode_once
 from tests.seem_model.recorded_draws import RecordedDraws, fake_classes
 from tests.seem_model.ties import decode_up_to_ties
 
@@ -51,7 +52,7 @@ def sampled(model: Seem, image: EncodedImage, mask: np.ndarray, golden) -> Point
 @torch.inference_mode()
 def test_all_queries_without_a_prompt_equal_those_of_the_release(golden, model_named: Callable[..., Seem]) -> None:
     model = model_named(golden.config_name)
-    image = model.encode_image(golden["image"])
+    image = encode_once(model, golden["image"]).image
     decode_up_to_ties(
         model.decoder, lambda: model.decoder(image.pixels), lambda output: check_object_queries(golden, output)
     )
@@ -61,7 +62,7 @@ def test_all_queries_without_a_prompt_equal_those_of_the_release(golden, model_n
 @torch.inference_mode()
 def test_a_stroke_selects_the_mask_that_the_release_selects(golden, model_named: Callable[..., Seem]) -> None:
     model = model_named(golden.config_name)
-    image = model.encode_image(golden["image"])
+    image = encode_once(model, golden["image"]).image
     prompts = sampled(model, image, golden["stroke"], golden)
     golden.assert_close("pred_pspatials", prompts.positive)
     golden.assert_close("pred_nspatials", prompts.negative)
@@ -77,7 +78,7 @@ def test_a_stroke_selects_the_mask_that_the_release_selects(golden, model_named:
 @torch.inference_mode()
 def test_a_referring_image_selects_the_same_masks_in_every_frame(golden, model_named: Callable[..., Seem]) -> None:
     model = model_named(golden.config_name)
-    reference = model.encode_image(golden["ref_image"])
+    reference = encode_once(model, golden["ref_image"]).image
     prompts = sampled(model, reference, golden["ref_mask"], golden)
     golden.assert_close("visual_query_pos", prompts.positive)
     golden.assert_close("visual_query_neg", prompts.negative)
@@ -86,7 +87,7 @@ def test_a_referring_image_selects_the_same_masks_in_every_frame(golden, model_n
         assert np.array_equal(golden[f"src_visual_maskings_{level}"], prompts.padding)
     prepared = model.decoder.with_keys(prompts)
     for frame in ("B", "C"):
-        image = model.encode_image(golden[f"frame_{frame}"])
+        image = encode_once(model, golden[f"frame_{frame}"]).image
         output = decode_up_to_ties(
             model.decoder,
             lambda image=image: model.decoder(image.pixels, DecoderInputs(visual=prepared)),
@@ -99,7 +100,7 @@ def test_a_referring_image_selects_the_same_masks_in_every_frame(golden, model_n
 @torch.inference_mode()
 def test_features_of_a_referring_image_equal_those_of_the_release(golden, model_named: Callable[..., Seem]) -> None:
     model = model_named(golden.config_name)
-    image = model.encode_image(golden["image"])
+    image = encode_once(model, golden["image"]).image
     prompts = sampled(model, image, golden["ref_mask"], golden)
     golden.assert_close("spatial_query_pos", prompts.positive)
     golden.assert_close("spatial_query_neg", prompts.negative)

@@ -1,41 +1,92 @@
-"""`vos perf model`: what a frame costs in an official SEEM model, against the released way of computing."""
+"""`vos perf model`: the cost of one frame of a released SEEM model."""
 
 from __future__ import annotations
 
+import json
+
 import click
+
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 @click.command("model")
-@click.option("--config", default="focalt_unicl_lang_v1", show_default=True, help="Which SEEM configuration.")
-@click.option("--size", type=(int, int), default=(512, 910), show_default=True, help="Height and width of the frame.")
-@click.option("--objects", type=click.IntRange(1, 64), multiple=True, default=(1, 3), show_default=True)
-@click.option("--repeats", type=click.IntRange(1, 100), default=3, show_default=True)
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="CPU threads.")
+@click.option("--config", default="focalt_unicl_lang_v1", show_default=True, help="Configuration of the release.")
+@click.option("--width", type=click.IntRange(32), default=910, show_default=True)
+@click.option("--height", type=click.IntRange(32), default=512, show_default=True)
+@click.option(
+    "--objects", type=click.IntRange(1, 50), multiple=True, default=(1, 3), show_default=True, help="May be repeated."
+)
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Frames per measurement.")
+@click.option("--plain/--no-plain", default=True, show_default=True, help="Also measure the plain path.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1: where to compute.")
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="Of autocast.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile backbone and pixel decoder.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def perf_model(
-    config: str, size: tuple[int, int], objects: tuple[int, ...], repeats: int, device: str, threads: int
+    config: str,
+    width: int,
+    height: int,
+    objects: tuple[int, ...],
+    repeats: int,
+    plain: bool,
+    device: str,
+    dtype: str,
+    compiled: bool,
+    threads: int,
+    as_json: bool,
 ) -> None:
-    """Seconds per frame of an official SEEM model by stage, ours and plain. Weights are pseudo-random."""
+    """Seconds of processor time per frame in video mode, by stage, with pseudo-random weights (no checkpoint needed).
+
+    The plain path does what the released code does, object after object; both give the same masks. On a GPU the
+    seconds are wall time of the device, and the peak memory is printed.
+    """
     import torch
 
-    from seem_model.benchmark import STAGES, frame_cost
+    from seem_model.benchmark import STAGES, FrameBenchmark
     from seem_model.configs import config_named
-    from seem_model.pseudo_weights import pseudo_model
+    from vos.allocator import keep_freed_memory
+    from vos.video_model import choose_device
 
     torch.set_num_threads(threads)
-    model = pseudo_model(config_named(config)).to(device)
-    unit = "CPU seconds" if device == "cpu" else "seconds"
-    click.echo(f"{config}, {size[0]} x {size[1]}, {device}, {threads} threads: {unit} per frame")
-    click.echo(f"{'objects':>7} {'path':>6} " + " ".join(f"{stage:>13}" for stage in STAGES) + f" {'total':>8}")
-    first = 0.0
+    keep_freed_memory()
+    where = choose_device(device)
+    benchmark = FrameBenchmark(
+        config_named(config), height=height, width=width, device=where, dtype=getattr(torch, dtype)
+    )
+    if compiled:
+        benchmark.compile()
+    ours, plain_costs = [], []
     for count in objects:
-        cost = frame_cost(model, *size, objects=count, repeats=repeats)
-        first = first or cost.total
-        for name, seconds, total in (("ours", cost.seconds, cost.total), ("plain", cost.plain, cost.plain_total)):
-            row = " ".join(f"{seconds[stage]:13.2f}" for stage in STAGES)
-            click.echo(f"{count:7} {name:>6} {row} {total:8.2f}")
-        click.echo(
-            f"        plain / ours {cost.plain_total / cost.total:.2f}, "
-            f"{count} / {objects[0]} objects {cost.total / first:.2f}, "
-            f"masks differ by {cost.deviation:.1e} of their std"
-        )
+        prompts = benchmark.prompts(count)
+        ours.append(benchmark.measure(prompts, repeats=repeats))
+        if plain:
+            plain_costs.append(benchmark.measure_plain(prompts, repeats=1))
+    peak = torch.cuda.max_memory_allocated(where) if where.type == "cuda" else None
+    if as_json:
+        runs = [{"path": "product", "objects": c.objects, "seconds": c.seconds, "total": c.total} for c in ours]
+        runs += [{"path": "plain", "objects": c.objects, "seconds": c.seconds, "total": c.total} for c in plain_costs]
+        click.echo(json.dumps({"config": config, "width": width, "height": height, "peak_bytes": peak, "runs": runs}))
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{config}, {width}x{height}, {where}, {dtype}, {threads} threads; seconds per frame")
+    table.add_column("")
+    for name, costs in (("ours", ours), ("plain", plain_costs)):
+        for cost in costs:
+            table.add_column(f"{name}, {cost.objects} object{'s' if cost.objects > 1 else ''}", justify="right")
+    every = [*ours, *plain_costs]
+    for stage in STAGES:
+        table.add_row(stage, *(f"{cost.seconds[stage]:.3f}" for cost in every))
+    table.add_section()
+    table.add_row("total", *(f"{cost.total:.3f}" for cost in every))
+    first = [ours[0].total] * len(ours) + [cost.total for cost in plain_costs[:1]] * len(plain_costs)
+    table.add_row("over first column of its path", *(f"{c.total / f:.2f}" for c, f in zip(every, first, strict=True)))
+    if plain_costs:
+        ratios = [cost.total / reference.total for cost, reference in zip(ours, plain_costs, strict=True)]
+        table.add_row("over plain", *(f"{ratio:.2f}" for ratio in ratios), *("" for _ in plain_costs))
+    Console().print(table)
+    if peak is not None:
+        click.echo(f"peak memory {peak / 2**20:.0f} MiB")

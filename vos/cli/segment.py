@@ -173,7 +173,7 @@ def _drawn_answers(
     from vos.prompts import Points
 
     by_object: dict[int, list[VisualPrompt]] = {}
-    for prompt in drawn:
+    for prompt in sorted(drawn, key=lambda prompt: prompt.object_id):
         by_object.setdefault(prompt.object_id, []).append(prompt)
     if not by_object:
         return []

@@ -1,0 +1,37 @@
+"""The plain path that the benchmark compares with gives the same masks as the product."""
+
+from __future__ import annotations
+
+import torch
+
+from seem_model.attention_table import DEMO
+from seem_model.benchmark import FrameBenchmark, benchmark_masks, decode_frame, plain_decode
+from tests.seem_model.tiny import picture, tiny_config, tiny_model, two_discs
+
+
+@torch.inference_mode()
+def test_the_plain_path_and_the_product_agree() -> None:
+    model = tiny_model("demo")
+    image = model.encode_image(picture())
+    prompts = model.decoder.sample_points(image.pixels, image.pad_mask(two_discs()))
+    ours = decode_frame(model, image, model.decoder.with_keys(prompts))
+    for index in range(2):
+        single = model.decoder.sample_points(image.pixels, image.pad_mask(two_discs()[index : index + 1]))
+        plain = plain_decode(model.decoder, image.pixels.levels, image.pixels.mask_features.full, single)
+        torch.testing.assert_close(ours[index : index + 1], plain, rtol=1e-3, atol=1e-3 * float(plain.std()))
+
+
+def test_costs_are_given_by_stage_and_objects() -> None:
+    benchmark = FrameBenchmark(tiny_config("v1"), height=64, width=96)
+    assert benchmark.model.config.table is DEMO
+    prompts = benchmark.prompts(2)
+    for cost in (benchmark.measure(prompts, repeats=1), benchmark.measure_plain(prompts)):
+        assert cost.objects == 2
+        assert set(cost.seconds) == {"backbone", "pixel decoder", "decoder"}
+        assert cost.total > 0
+
+
+def test_discs_do_not_overlap() -> None:
+    masks = benchmark_masks(64, 96, 3)
+    assert masks.sum(0).max() == 1
+    assert (masks.flatten(1).sum(1) > 0).all()

@@ -1,0 +1,115 @@
+"""The released models behind the tracker: several objects, prompts once, the same result after a snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seem_model.errors import CheckpointError, ModelInputError
+from seem_model.tracking import TrackableSeem
+from tests.seem_model.tiny import disc, picture, tiny_model
+from vos.prompts import Box, Mask, Points, Text
+from vos.snapshot_file import load_state, save_state
+from vos.tracker import VideoTracker
+from vos.video_model import load_model
+
+SIZE = (70, 101)
+
+
+def video_model(*, memory_prompts: bool = False) -> TrackableSeem:
+    return TrackableSeem(
+        tiny_model("v1"),
+        name="tiny",
+        weights_sha256="0" * 64,
+        device=torch.device("cpu"),
+        short_side=64,
+        memory_prompts=memory_prompts,
+    )
+
+
+def frames() -> list[np.ndarray]:
+    return [np.roll(picture(*SIZE), 4 * i, axis=1) for i in range(3)]
+
+
+PROMPTS = [Mask(disc(*SIZE, 0.35, 0.3), object_id=2), Mask(disc(*SIZE, 0.6, 0.7, radius=0.04), object_id=5)]
+
+
+@torch.inference_mode()
+def test_a_frame_is_decoded_as_the_demo_decodes_a_referring_image() -> None:
+    model = video_model()
+    first, second = (model.encode_image(frame) for frame in frames()[:2])
+    masks = model.shrink_masks(first, [prompt.pixels for prompt in PROMPTS])
+    decoded = model.decode(second, [], model.reference(first, masks), masks)
+    assert decoded.mask_logits.shape == (2, *second.image.size)
+    for index in range(2):
+        # One object at a time, so that no token list is padded.
+        single = masks[index : index + 1]
+        alone = model.decode(second, [], model.reference(first, single), single)
+        torch.testing.assert_close(decoded.mask_logits[index], alone.mask_logits[0], rtol=1e-3, atol=2e-2)
+
+
+@torch.inference_mode()
+def test_memory_prompts_read_the_previous_mask() -> None:
+    model = video_model(memory_prompts=True)
+    first, second = (model.encode_image(frame) for frame in frames()[:2])
+    masks = model.shrink_masks(first, [PROMPTS[0].pixels])
+    tokens = model.reference(first, masks)
+    one = model.decode(second, [], tokens, masks)
+    other = model.decode(second, [], tokens, 1 - masks)
+    assert not torch.allclose(one.mask_logits, other.mask_logits, atol=1e-3)
+
+
+def test_objects_are_tracked_together_and_added_later() -> None:
+    tracker = VideoTracker(video_model(), absent_below=0.0)
+    first, second, third = frames()
+    result = tracker.step(first, PROMPTS)
+    assert result.object_ids == (2, 5)
+    assert np.array_equal(result.mask_of(5), PROMPTS[1].pixels)
+    assert tracker.step(second).labels.shape == SIZE
+    result = tracker.step(third, [Box(60, 30, 80, 50, object_id=3), Points(np.array([[20.0, 20.0]]), object_id=9)])
+    assert result.object_ids == (2, 3, 5, 9)
+    tracker.remove_object(5)
+    assert tracker.step(first).object_ids == (2, 3, 9)
+
+
+def test_a_restored_snapshot_continues_with_the_same_masks(tmp_path: Path) -> None:
+    tracker = VideoTracker(video_model(), keep_soft_masks=True)
+    first, second, _ = frames()
+    tracker.step(first, PROMPTS)
+    save_state(tmp_path / "state.safetensors", tracker.snapshot())
+    expected = tracker.step(second)
+    other = VideoTracker(video_model(), keep_soft_masks=True)
+    other.restore(load_state(tmp_path / "state.safetensors", torch.device("cpu")))
+    found = other.step(second)
+    assert np.array_equal(found.labels, expected.labels)
+    assert np.array_equal(found.soft_masks, expected.soft_masks)
+
+
+@torch.inference_mode()
+def test_an_object_without_pixels_is_absent_and_does_not_disturb() -> None:
+    model = video_model()
+    first = model.encode_image(frames()[0])
+    masks = model.shrink_masks(first, [PROMPTS[0].pixels, np.zeros(SIZE, bool)])
+    decoded = model.decode(first, [], model.reference(first, masks), masks)
+    assert torch.isfinite(decoded.mask_logits).all()
+    with pytest.raises(ModelInputError, match="marks no pixel"):
+        from seem_model.compact.prompting import PromptKind
+        from seem_model.compact.video import PromptMaps
+
+        nothing = np.zeros(SIZE, bool)
+        model.masks_from_prompts(first, [PromptMaps(nothing, nothing, PromptKind.STROKE)])
+
+
+def test_prompts_of_words_are_refused_with_the_kind_named() -> None:
+    with pytest.raises(Exception, match="text prompt") as caught:
+        VideoTracker(video_model()).step(frames()[0], [Text("the red disc")])
+    assert caught.value.exit_code == 2
+
+
+def test_the_tracker_takes_released_models_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEEM_VOS_HOME", str(tmp_path))
+    with pytest.raises(CheckpointError, match="vos weights pull seem-focalt-v1"):
+        load_model("seem-focalt-v1", device="cpu")
