@@ -41,6 +41,7 @@ class MaskFeatures:
         self._bias = conv.bias
         self._padding = conv.kernel_size[0] // 2
         self._full: Tensor | None = None
+        self._reduced: dict[tuple[int, int], Tensor] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -55,7 +56,15 @@ class MaskFeatures:
         return self._full
 
     def reduced(self, size: tuple[int, int]) -> Tensor:
-        """(B, M, *size): equal to `full` resized bilinearly, for sizes that divide the full size by 2, 4 or 8."""
+        """(B, M, *size): equal to `full` resized bilinearly; kept, because every layer and object needs it.
+
+        Sizes that divide the full size by 2, 4 or 8 do without the full features.
+        """
+        if size not in self._reduced:
+            self._reduced[size] = self._reduce(size)
+        return self._reduced[size]
+
+    def _reduce(self, size: tuple[int, int]) -> Tensor:
         height, width = self.size
         factor = height // size[0]
         if factor not in (2, 4, 8) or (height, width) != (size[0] * factor, size[1] * factor):

@@ -160,7 +160,7 @@ class DaViT(nn.Module):
             )
         )
         self.blocks = nn.ModuleList(
-            nn.ModuleList(DualBlock(dim) for _ in range(depth))
+            nn.Sequential(*(DualBlock(dim) for _ in range(depth)))
             for dim, depth in zip(config.channels, config.depths, strict=True)
         )
 
@@ -168,8 +168,6 @@ class DaViT(nn.Module):
         x = image.permute(0, 2, 3, 1)
         outputs = []
         for embed, stage in zip(self.convs, self.blocks, strict=True):
-            x = embed(x)
-            for block in stage:
-                x = block(x)
+            x = stage(embed(x))
             outputs.append(x.permute(0, 3, 1, 2))
         return tuple(outputs)

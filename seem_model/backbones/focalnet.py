@@ -14,7 +14,7 @@ from seem_model.configs import FocalNetConfig
 from seem_model.layers import FeedForward
 
 
-def _conv(convolution: nn.Conv2d, x: Tensor) -> Tensor:
+def _conv(convolution: nn.Module, x: Tensor) -> Tensor:
     """Applies a convolution to a channels-last map without moving its memory."""
     result: Tensor = convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     return result
@@ -58,7 +58,7 @@ class FocalModulation(nn.Module):
         query, context, gates = self.f(x).split((self.dim, self.dim, self.focal_levels + 1), dim=-1)
         total: Tensor | None = None
         for level, layer in enumerate(self.focal_layers):
-            context = F.gelu(_conv(layer[0], context))
+            context = F.gelu(_conv(layer.get_submodule("0"), context))
             gated = context * gates[..., level : level + 1]
             total = gated if total is None else total + gated
         summary = F.gelu(context.mean(dim=(1, 2), keepdim=True))

@@ -10,6 +10,8 @@ the projections of the image.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -59,6 +61,14 @@ class Decoder(nn.Module):
         self.pn_indicator = nn.Embedding(2, HIDDEN_DIM)
 
     @property
+    def _cross_attention(self) -> Sequence[CrossAttention]:
+        return cast("Sequence[CrossAttention]", self.transformer_cross_attention_layers)
+
+    @property
+    def _self_attention(self) -> Sequence[SelfAttention]:
+        return cast("Sequence[SelfAttention]", self.transformer_self_attention_layers)
+
+    @property
     def num_queries(self) -> int:
         return self.query_feat.num_embeddings
 
@@ -73,9 +83,7 @@ class Decoder(nn.Module):
     ) -> PointPrompts:
         """Point features of n objects on one image; see `visual_sampler.sample_points`."""
         table = table or self.table
-        weights = SamplerWeights(
-            self.level_embed.weight, tuple(self.mask_sptial_embed), self.pn_indicator.weight
-        )
+        weights = SamplerWeights(self.level_embed.weight, tuple(self.mask_sptial_embed), self.pn_indicator.weight)
         return sample_points(
             features,
             positive,
@@ -126,14 +134,14 @@ class Decoder(nn.Module):
         images = self._images(features)
         for layer in range(DECODER_LAYERS):
             level = layer % NUM_LEVELS
-            readable = self._readable_pixels(x[:, :image_rows], coarse[level])
+            readable = self.readable_pixels(x[:, :image_rows], coarse[level])
             memory_owners = None
             if memory_masks is not None:
                 memory_owners = self._memory_owners(memory_masks.shape[1], table, draws)
                 open_pixels = _memory_pixels(memory_masks, sizes[level], memory_owners)
                 readable[:, rows.slices[Group.SPATIAL_MEMORIES]] = open_pixels
             readable |= ~readable.any(dim=2, keepdim=True)
-            cross = self.transformer_cross_attention_layers[layer]
+            cross = self._cross_attention[layer]
             image_keys = cross.multihead_attn.project_keys(*images[level])
             read = cross(x[:, :image_rows], positions[:, :image_rows], image_keys, readable)
             x = torch.cat((read, x[:, image_rows:]), dim=1) if image_rows < x.shape[1] else read
@@ -141,7 +149,7 @@ class Decoder(nn.Module):
             tokens = fixed_tokens(inputs, level, shared_rows=table.rows_per_object is not None)
             token_keys = [self._token_keys(prompts, layer) for prompts, _ in tokens]
             who_reads = rows.readable([readable_ for _, readable_ in tokens], memory_owners)
-            x = self.transformer_self_attention_layers[layer](x, positions, token_keys, who_reads)
+            x = self._self_attention[layer](x, positions, token_keys, who_reads)
             x = self.transformer_ffn_layers[layer](x)
         normed = self.decoder_norm(x)
         queries = {
@@ -217,19 +225,20 @@ class Decoder(nn.Module):
         if prompts.keys is not None:
             return prompts.keys[layer]
         tokens = prompts.tokens[layer % NUM_LEVELS]
-        attention = self.transformer_self_attention_layers[layer].self_attn
+        attention = self._self_attention[layer].self_attn
         keys: Keys = attention.project_keys(2 * tokens, tokens)
         return keys
 
-    def _readable_pixels(self, x: Tensor, coarse: Tensor) -> Tensor:
-        """(S, R, h * w) bool: pixels inside each row's current mask, at one level's resolution."""
-        embeddings = self.mask_embed(self.decoder_norm(x))
-        return torch.matmul(embeddings, coarse[0].flatten(1)) >= 0
+    def attention_logits(self, x: Tensor, coarse: Tensor) -> Tensor:
+        """(S, R, h * w): the mask logits of rows (S, R, C) on mask features (1, C, h, w)."""
+        return torch.matmul(self.mask_embed(self.decoder_norm(x)), coarse[0].flatten(1))
+
+    def readable_pixels(self, x: Tensor, coarse: Tensor) -> Tensor:
+        """(S, R, h * w) bool: the pixels inside each row's current mask, at one level's resolution."""
+        return self.attention_logits(x, coarse) >= 0
 
 
 def _memory_pixels(masks: Tensor, size: tuple[int, int], owners: Tensor | None) -> Tensor:
     """(S, slots or 1, h * w) bool: pixels inside the previous masks (S, n, H/4, W/4)."""
     inside = F.interpolate(masks, size, mode="bilinear", align_corners=False).flatten(2) >= 0
     return inside if owners is None else inside[:, owners.to(inside.device)]
-
-

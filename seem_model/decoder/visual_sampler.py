@@ -112,9 +112,7 @@ def sample_points(
 
     def mean_of(sets: list[Tensor]) -> Tensor:
         drawn = [_draw(masks, draws) for masks in sets]
-        return torch.stack(
-            [_mean_vectors(full, p, len(m), empty_value) for p, m in zip(drawn, sets, strict=True)]
-        )
+        return torch.stack([_mean_vectors(full, p, len(m), empty_value) for p, m in zip(drawn, sets, strict=True)])
 
     positive_means, negative_means = mean_of(sets_positive), mean_of(sets_negative)
     tokens, owners = [], []

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-
 from torch import Tensor, nn
 
 from seem_model.configs import HIDDEN_DIM, NUM_HEADS
-from seem_model.layers import MultiheadAttention
+from seem_model.decoder.inputs import TextPrompts
 from seem_model.language.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE, Tokens
+from seem_model.layers import MultiheadAttention
 
 TEXT_LAYERS = 12
 TEXT_NORM_EPS = 1e-12
@@ -86,6 +86,11 @@ class TextFeatures:
     attention_mask: Tensor
     sentences: Tensor
 
+    def prompts(self) -> TextPrompts:
+        """The tokens of all sentences as one set of decoder tokens: sentences of one image read each other (parity)."""
+        used = self.tokens[self.attention_mask]
+        return TextPrompts(used[None], torch.zeros(1, len(used), dtype=torch.bool, device=used.device))
+
 
 class LanguageEncoder(nn.Module):
     """Text transformer, projection, and the learned logit scale (a logarithm)."""
@@ -106,4 +111,3 @@ class LanguageEncoder(nn.Module):
         ends = ids.argmax(dim=1)
         sentences = hidden[torch.arange(len(hidden), device=device), ends]
         return TextFeatures(hidden, tokens.attention_mask[:, :used].to(device), sentences)
-

@@ -13,6 +13,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -124,7 +125,7 @@ class ClipTokenizer:
         symbols = [self._byte_symbols[byte] for byte in word.encode("utf-8")]
         symbols[-1] += _END_OF_WORD
         while len(symbols) > 1:
-            pairs = list(zip(symbols, symbols[1:], strict=False))
+            pairs = list(pairwise(symbols))
             best = min(pairs, key=lambda pair: self._ranks.get(pair, len(self._ranks)))
             if best not in self._ranks:
                 break

@@ -55,9 +55,7 @@ class FpnPixelDecoder(nn.Module):
 
     def __init__(self, channels: tuple[int, int, int, int]) -> None:
         super().__init__()
-        self.adapter_1, self.adapter_2, self.adapter_3 = (
-            ConvNorm(c, HIDDEN_DIM, 1, relu=False) for c in channels[:3]
-        )
+        self.adapter_1, self.adapter_2, self.adapter_3 = (ConvNorm(c, HIDDEN_DIM, 1, relu=False) for c in channels[:3])
         self.layer_1, self.layer_2, self.layer_3, self.layer_4 = (
             ConvNorm(HIDDEN_DIM, HIDDEN_DIM, 3, relu=True) for _ in range(4)
         )

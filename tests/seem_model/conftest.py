@@ -77,12 +77,12 @@ class Golden:
         stats = self._arrays.get(f"{name}__stats")
         scale = max(float(stored.std() if stats is None else stats[1]), 1e-12)
         sampled = mine.reshape(-1)[::step]
-        deviation = float(np.abs(sampled - stored.reshape(-1)).max() / scale)
-        _worst_deviation[self.name] = max(_worst_deviation.get(self.name, 0.0), deviation)
         close = {"rtol": tolerance, "atol": tolerance * scale, "err_msg": f"{self.name}: {name}"}
         np.testing.assert_allclose(sampled, stored.reshape(-1), **close)
         if stats is not None:
             np.testing.assert_allclose([mine.mean(), mine.std(), np.abs(mine).mean()], stats[:3], **close)
+        deviation = float(np.abs(sampled - stored.reshape(-1)).max() / scale)
+        _worst_deviation[self.name] = max(_worst_deviation.get(self.name, 0.0), deviation)
 
     def assert_same_mask(self, name: str, mask: torch.Tensor | np.ndarray) -> None:
         """Compares boolean masks; ties at the threshold may flip one pixel in ten thousand, but at least one."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class RecordedDraws:
-    """The recorded draws in call order.
+    """The recorded draws in call order. To repeat a pass, put `next` back to what it was before.
 
     Args:
         golden: Holds `rand_<k>_<function>` arrays; none if nothing was drawn.
@@ -21,26 +21,31 @@ class RecordedDraws:
 
     def __init__(self, golden, *, sort_points: bool) -> None:
         names = sorted(name for name in golden.names if re.match(r"rand_\d+", name))
+        self.next = 0
         self._draws = [torch.from_numpy(golden[name]) for name in names]
         self._sort_points = sort_points and bool(self._draws)
 
     @property
     def left(self) -> int:
         """How many recorded draws have not been asked for."""
-        return len(self._draws)
+        return len(self._draws) - self.next
+
+    def _pop(self) -> Tensor:
+        self.next += 1
+        return self._draws[self.next - 1]
 
     def points(self, yx: Tensor, owners: Tensor, limit: int) -> Tensor:
         if self._sort_points:
-            return self._draws.pop(0).sort().values
-        return torch.arange(len(yx)) if len(yx) <= limit else self._draws.pop(0)[:limit]
+            return self._pop().sort().values
+        return torch.arange(len(yx)) if len(yx) <= limit else self._pop()[:limit]
 
     def query_rows(self, num_objects: int, rows_per_object: int, num_queries: int) -> Tensor:
-        rows = self._draws.pop(0)
+        rows = self._pop()
         assert len(rows) == num_objects * rows_per_object
         return rows
 
     def memory_owners(self, num_objects: int, num_slots: int) -> Tensor:
-        owners = self._draws.pop(0).sort().values
+        owners = self._pop().sort().values
         assert len(owners) == num_slots
         return owners
 

@@ -10,7 +10,6 @@ import torch
 from seem_model.seem import Seem
 
 
-
 @pytest.mark.golden("feats")
 @torch.inference_mode()
 def test_features_equal_those_of_the_release(golden, model_named: Callable[..., Seem]) -> None:

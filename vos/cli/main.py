@@ -19,6 +19,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "batch": CommandEntry("vos.cli.batch:batch", "Masks for many videos, with workers, retries and resume."),
     "benchmark": CommandEntry("vos.cli.benchmark:benchmark", "Track a whole data set and score the masks."),
     "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
+    "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
+    "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
+    "verify": CommandEntry("vos.cli.verify:verify", "Check finished masks against their clip, frame by frame."),
     "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),
     "perf": CommandEntry("vos.cli.perf:perf", "Measure speed and memory on this machine."),
 }
