@@ -59,6 +59,7 @@ def plan_davis17(request: PlanRequest) -> EvaluationPlan:
                 truth=MaskFolder(folder, "labels", truth=True),
                 predictions=MaskFolder(request.predictions / name, "labels"),
                 objects=numbered_objects(name, first.objects, len(inner)),
+                max_id=first.objects,
             )
         )
     return EvaluationPlan(tuple(sequences), tuple(notes))
@@ -80,7 +81,7 @@ def plan_davis17_unsupervised(request: PlanRequest) -> EvaluationPlan:
                 predictions=MaskFolder(request.predictions / name, "labels"),
                 objects=numbered_objects(name, first.objects, len(stems)),
                 matching="hungarian",
-                max_proposals=MAX_PROPOSALS,
+                max_id=MAX_PROPOSALS,
                 void=True,
             )
         )

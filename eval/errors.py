@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_FOLDERS_SHOWN = 12
+
 
 class EvalError(Exception):
     """Base of the errors that the data of a user can cause."""
@@ -30,7 +32,7 @@ class MaskFileError(EvalError):
 
 
 class MissingPredictionsError(EvalError):
-    """Predictions that the protocol needs and that are absent: `paths` has all, the message the first few."""
+    """Predictions that the protocol needs and that are absent: `paths` has all, the message folds them by folder."""
 
     def __init__(self, paths: tuple[Path, ...]) -> None:
         # The tuple is the only constructor argument, so that the exception can cross process borders.
@@ -38,9 +40,16 @@ class MissingPredictionsError(EvalError):
         self.paths = paths
 
     def __str__(self) -> str:
-        shown = ", ".join(str(path) for path in self.paths[:5])
-        rest = len(self.paths) - 5
-        more = f" and {rest} more" if rest > 0 else ""
+        by_folder: dict[Path, list[Path]] = {}
+        for path in self.paths:
+            by_folder.setdefault(path.parent, []).append(path)
+        runs = [
+            str(paths[0]) if len(paths) == 1 else f"{paths[0]} to {paths[-1].name} ({len(paths)})"
+            for paths in by_folder.values()
+        ]
+        shown = ", ".join(runs[:_FOLDERS_SHOWN])
+        rest = len(runs) - _FOLDERS_SHOWN
+        more = f" and masks in {rest} more folders" if rest > 0 else ""
         return (
             f"{len(self.paths)} predicted mask(s) missing: {shown}{more}. "
             "Write them, or pass --allow-missing to score them as empty masks."

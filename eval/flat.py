@@ -1,7 +1,7 @@
 """Data sets whose annotations lie in <root>/Annotations/<sequence>: VOST, MOSE, LVOS, SA-V, and a user's own folders.
 
 Sources: VOST, TRI-ML/VOST `evaluation/`; LVOS, LingyiHongfd/lvos-evaluation; SA-V, facebookresearch/sam2
-`sav_dataset/`. The scoring server of MOSE (version 1) has no public code; its paper says "J&F as in DAVIS".
+`sav_dataset/`. The scoring server of MOSE (version 1) has no public code; the rules of DAVIS-2017 are assumed.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ LVOS_STRIDE = 5
 def plan_vost(request: PlanRequest) -> EvaluationPlan:
     """VOST: frames and objects as in DAVIS-2017; predicted ids above the objects' are cut off."""
     names = sequence_names(request, request.root / "ImageSets" / f"{request.split}.txt")
-    return _plan_like_davis(request, request.root, names, "ignore")
+    return _plan_like_davis(request, request.root, names, refuse_extra_ids=False)
 
 
 def plan_mose(request: PlanRequest) -> EvaluationPlan:
     """MOSE, version 1: frames and objects as in DAVIS-2017, sequences from the folders."""
     root = split_root(request)
-    plan = _plan_like_davis(request, root, _subfolders(request, root / "Annotations"), "refuse")
+    plan = _plan_like_davis(request, root, _subfolders(request, root / "Annotations"), refuse_extra_ids=True)
     note = "MOSE: the code of the scoring server is not public; scored by the rules of DAVIS-2017"
     return EvaluationPlan(plan.sequences, (note, *plan.notes))
 
 
-def _plan_like_davis(request: PlanRequest, root: Path, names: tuple[str, ...], extra_ids: Any) -> EvaluationPlan:
+def _plan_like_davis(
+    request: PlanRequest, root: Path, names: tuple[str, ...], refuse_extra_ids: bool
+) -> EvaluationPlan:
     sequences, notes = [], []
     for name in names:
         folder = root / "Annotations" / name
@@ -50,7 +52,7 @@ def _plan_like_davis(request: PlanRequest, root: Path, names: tuple[str, ...], e
                 truth=MaskFolder(folder, "labels", truth=True),
                 predictions=MaskFolder(request.predictions / name, "labels"),
                 objects=numbered_objects(name, first.objects, len(inner)),
-                extra_ids=extra_ids,
+                max_id=first.objects if refuse_extra_ids else None,
             )
         )
     return EvaluationPlan(tuple(sequences), tuple(notes))
@@ -72,7 +74,9 @@ def plan_lvos(request: PlanRequest) -> EvaluationPlan:
         for object_id, entry in videos[name]["objects"].items():
             objects.append((int(object_id), _lvos_stems(f"{name}, object {object_id}", entry["frame_range"])))
         group = "unseen" if name in unseen else "seen"
-        sequences.append(plan_of_ranges(request, root, name, [(key, stems, group) for key, stems in objects], "labels"))
+        highest = max(object_id for object_id, _ in objects)
+        grouped = [(object_id, stems, group) for object_id, stems in objects]
+        sequences.append(plan_of_ranges(request, root, name, grouped, "labels", highest))
     return EvaluationPlan(tuple(sequences))
 
 
@@ -137,6 +141,7 @@ def plan_folder(request: PlanRequest) -> EvaluationPlan:
                 truth=MaskFolder(folder, kind, truth=True),
                 predictions=MaskFolder(request.predictions / name, kind),
                 objects=tuple(ObjectPlan(f"{title}_{key}", key, tuple(range(len(stems)))) for key in objects),
+                max_id=max(objects) if objects and kind == "labels" else None,
                 void=kind == "labels" and VOID_LABEL in ids,
             )
         )
@@ -149,6 +154,7 @@ def plan_of_ranges(
     name: str,
     objects: list[tuple[int, tuple[str, ...], str]],
     kind: MaskKind,
+    max_id: int | None = None,
     truth_folder: Path | None = None,
     digits: int = 3,
 ) -> SequencePlan:
@@ -165,6 +171,7 @@ def plan_of_ranges(
             ObjectPlan(f"{name}_{object_id}", object_id, tuple(position[stem] for stem in object_stems), group)
             for object_id, object_stems, group in objects
         ),
+        max_id=max_id,
         from_first_seen=kind == "per-object",
     )
 

@@ -41,8 +41,7 @@ class SequencePlan:
         objects: Objects to score. May be empty: the sequence then adds no row.
         matching: "id": prediction k is compared with object k. "hungarian": predictions are proposals, assigned to
             objects so that the sum of J&F is greatest.
-        extra_ids: What a predicted id above the highest object id means (matching by id only).
-        max_proposals: Highest predicted id allowed when matching is "hungarian".
+        max_id: Highest id that a prediction may hold; None if higher ids are left out of account.
         void: Pixels labelled 255 in the ground truth are taken out of both sides before anything is counted.
         from_first_seen: The average of an object begins with the first of its frames in which either side shows it;
             an object that is never shown adds no row.
@@ -54,8 +53,7 @@ class SequencePlan:
     predictions: MaskFolder
     objects: tuple[ObjectPlan, ...]
     matching: Literal["id", "hungarian"] = "id"
-    extra_ids: Literal["refuse", "ignore"] = "refuse"
-    max_proposals: int = 20
+    max_id: int | None = None
     void: bool = False
     from_first_seen: bool = False
 

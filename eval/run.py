@@ -96,6 +96,8 @@ def evaluate(
         rows += [object_scores(item.name, series) for series in object_series(item, frames)]
         if progress is not None:
             progress(item.name, done, len(plan.sequences))
+    if not rows:
+        raise DatasetError(f"{request.root}: no object is ever shown by ground truth or prediction, nothing to score")
     report = Report(
         dataset=dataset,
         split=request.split,

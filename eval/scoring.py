@@ -57,13 +57,11 @@ def count_frames(plan: SequencePlan, positions: range) -> list[np.ndarray]:
         highest = prediction.max_id
         if plan.void:
             prediction, truth = _without_void(prediction, truth)
+        if plan.max_id is not None and highest > plan.max_id:
+            raise _too_high(plan, stem, highest, plan.max_id)
         if plan.matching == "hungarian":
-            _refuse_ids_above(plan, position, highest, plan.max_proposals, "proposals that the protocol allows")
             results.append(count_all_pairs(prediction, truth, highest + 1, len(plan.objects)))
         else:
-            if plan.extra_ids == "refuse" and plan.predictions.kind == "labels":
-                limit = max(item.object_id for item in plan.objects)
-                _refuse_ids_above(plan, position, highest, limit, "object id(s) of this sequence")
             counts = np.zeros((COUNTS, len(plan.objects)), np.int64)
             counts[:, [column[object_id] for object_id in ids]] = count_by_id(prediction, truth, ids)
             results.append(counts)
@@ -77,14 +75,13 @@ def _without_void(prediction: FrameMasks, truth: FrameMasks) -> tuple[FrameMasks
     return (prediction.without(void), truth.without(void)) if void.any() else (prediction, truth)
 
 
-def _refuse_ids_above(plan: SequencePlan, position: int, highest: int, limit: int, meaning: str) -> None:
-    if highest <= limit:
-        return
-    path = plan.predictions.files(plan.stems[position], ())[0]
+def _too_high(plan: SequencePlan, stem: str, highest: int, limit: int) -> MaskFileError:
+    path = plan.predictions.files(stem, ())[0]
     hint = ""
     if highest == VOID_LABEL:
         hint = "; masks stored as 0/255 need 1 instead of 255, or --dataset davis16 if there is one object"
-    raise MaskFileError(f"{path}: holds the id {highest}, above the {limit} {meaning}{hint}")
+    meaning = "proposals that the protocol allows" if plan.matching == "hungarian" else "object(s) of this sequence"
+    return MaskFileError(f"{path}: holds the id {highest}, above the {limit} {meaning}{hint}")
 
 
 def object_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSeries]:

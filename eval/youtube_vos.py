@@ -36,7 +36,8 @@ def plan_youtube_vos(request: PlanRequest) -> EvaluationPlan:
                 continue
             objects.append((int(object_id), stems, _group(name, object_id, entry, unseen)))
         if objects:
-            sequences.append(plan_of_ranges(request, root, name, objects, "labels"))
+            highest = max(map(int, videos[name]["objects"]))
+            sequences.append(plan_of_ranges(request, root, name, objects, "labels", highest))
     return EvaluationPlan(tuple(sequences), tuple(notes))
 
 

@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import shutil
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ OVERLAY_FILE = "overlay.mp4"
 CONTACT_SHEET_FILE = "contact_sheet.png"
 RECORD_FILE = "run.json"
 JOURNAL_FILE = "journal.jsonl"
+SNAPSHOTS_FOLDER = "snapshots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class OutputFolder:
     def journal(self) -> Path:
         return self.root / JOURNAL_FILE
 
+    @property
+    def snapshots(self) -> Path:
+        return self.root / SNAPSHOTS_FOLDER
+
     def _written_by_runs(self) -> list[Path]:
         """Existing files with the names that runs give; anything else in the folder is not ours to remove."""
         own = [self.overlay, self.contact_sheet, self.record, self.journal]
@@ -54,36 +60,46 @@ class OutputFolder:
             place = self.root / row.place
             own += [p for p in [*place.glob("*.png"), *place.glob("*/*.png")] if _is_mask(p.relative_to(place))]
             own.append(place)
+        own += [p for p in self.snapshots.glob("*.safetensors") if p.stem.isdecimal()]
         # What a killed run left under temporary names.
         own += [p for path in own for p in path.parent.glob(f".{glob.escape(path.name)}.*.part")]
-        own += [p for folder in self._mask_folders() for p in folder.glob(".*.png.*.part")]
+        own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
+        own += self.snapshots.glob(".*.safetensors.*.part")
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
 
-    def _mask_folders(self) -> list[Path]:
-        """Existing folders that hold masks, inner ones first."""
-        places = [self.root / row.place for row in FORMATS.values()]
+    def _folders(self) -> list[Path]:
+        """Existing folders that runs make, inner ones first."""
+        places = [*(self.root / row.place for row in FORMATS.values()), self.snapshots]
         folders = [p for place in places for p in [*place.glob("*/"), place] if p.is_dir()]
         return [p for p in folders if p in places or p.name.isdecimal()]
 
-    def _remove(self) -> None:
+    def _remove(self, *, keep: Collection[Path] = ()) -> None:
+        """Removes what runs write, but for the files and the folders' contents in `keep`."""
         for path in self._written_by_runs():
-            path.unlink(missing_ok=True)
-        for folder in self._mask_folders():
+            is_whole = not path.name.startswith(".")
+            if not (is_whole and (path in keep or path.parent in keep)):
+                path.unlink(missing_ok=True)
+        for folder in self._folders():
             if not any(folder.iterdir()):
                 folder.rmdir()
 
-    def check(self, *, overwrite: bool) -> None:
+    def check(self, *, overwrite: bool, resume: bool = False) -> None:
         """Makes sure that a run may write here; writes nothing.
 
+        Args:
+            overwrite: The results of a former run may be replaced.
+            resume: The folder may hold a run that was killed; see `is_started`.
+
         Raises:
-            OutputError: The folder holds something and `overwrite` is off, or it cannot be written.
+            OutputError: The folder holds something and neither is allowed, or it cannot be written.
         """
         if self.root.exists():
             if not self.root.is_dir():
                 raise OutputError(f"{self.root}: is a file, not a folder; choose another --output")
-            if not overwrite and _holds_something(self.root):
+            if not overwrite and not (resume and self.is_started()) and self._holds_something():
+                wanted = "holds no run.json to resume from" if resume else "is not empty"
                 raise OutputError(
-                    f"{self.root}: is not empty; choose another --output, or pass --overwrite to replace what a "
+                    f"{self.root}: {wanted}; choose another --output, or pass --overwrite to replace what a "
                     "former run wrote there"
                 )
         parent = next(p for p in [self.root, *self.root.absolute().parents] if p.exists())
@@ -92,30 +108,58 @@ class OutputFolder:
         if not os.access(parent, os.W_OK | os.X_OK):
             raise OutputError(f"{self.root}: cannot be written, no permission in {parent}; choose another --output")
 
+    def is_started(self) -> bool:
+        """Whether a run has begun here: it writes run.json before anything else."""
+        return self.record.is_file()
+
     def create(self) -> bool:
-        """Makes the folder, without what a former run left in it. Returns whether it is new."""
+        """Makes the folder. Returns whether it is new."""
         is_new = not self.root.exists()
-        try:
+        with self._writing():
             self.root.mkdir(parents=True, exist_ok=True)
-            self._remove()
-        except OSError as error:
-            raise OutputError(f"{self.root}: cannot be written ({error.strerror or error})") from error
         return is_new
 
+    def clear_snapshots(self) -> None:
+        """Removes the snapshots of a run that is done, or that is about to be replaced."""
+        with self._writing():
+            for path in self._written_by_runs():
+                if path.parent == self.snapshots:
+                    path.unlink(missing_ok=True)
+            if self.snapshots.is_dir() and not any(self.snapshots.iterdir()):
+                self.snapshots.rmdir()
+
+    def clear_for_start(self) -> None:
+        """Removes what a former run left, but for run.json, which is the new run's already."""
+        with self._writing():
+            self._remove(keep=(self.record,))
+
+    def clear_for_resume(self) -> None:
+        """Removes what a killed run cannot go on with: files that need all frames, and temporary ones."""
+        with self._writing():
+            self._remove(keep=(self.record, self.journal, self.masks, self.snapshots))
+
     def discard(self, *, is_new: bool) -> None:
-        """Takes back `create` after a run that gave no result: nothing of it is left."""
+        """Takes everything back after a run that gave no result: nothing of it is left."""
         if is_new:
             shutil.rmtree(self.root, ignore_errors=True)
             return
         with contextlib.suppress(OSError):  # the failure that led here is what the user must see
             self._remove()
 
+    def _holds_something(self) -> bool:
+        """Whether the folder holds more than the temporary run.json of a run killed at its very start."""
+        try:
+            started = set(self.root.glob(f".{RECORD_FILE}.*.part"))
+            return any(path not in started for path in self.root.iterdir())
+        except OSError as error:
+            raise OutputError(f"{self.root}: cannot be read ({error.strerror}); choose another --output") from error
 
-def _holds_something(folder: Path) -> bool:
-    try:
-        return any(folder.iterdir())
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be read ({error.strerror}); choose another --output") from error
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self.root}: cannot be written ({error.strerror or error})") from error
 
 
 def _is_mask(path: Path) -> bool:

@@ -23,6 +23,8 @@ def _voc_palette(size: int) -> np.ndarray:
     return palette
 
 
+_CONTOUR_WIDTH = 2
+
 # (256, 3) uint8 RGB; row 0 is black, the background.
 DAVIS_PALETTE: np.ndarray = _voc_palette(256)
 
@@ -55,21 +57,24 @@ def paint_overlay(rgb: np.ndarray, labels: np.ndarray, *, opacity: float = 0.5, 
     Returns:
         (H, W, 3) uint8, a new array; pixels of the background are those of `rgb`.
     """
-    index = labels.astype(np.int32)
-    # Same rule as colour_of: 1..255 as they are, 256 like 1, and so on; the background stays 0.
-    index8 = np.where(index > 255, (index - 1) % 255 + 1, index).astype(np.uint8)
-    painted = index8 != 0
-    colours = DAVIS_PALETTE[index8]
     out = rgb.copy()
-    if not painted.any():
+    rows, columns = np.flatnonzero(labels.any(axis=1)), np.flatnonzero(labels.any(axis=0))
+    if rows.size == 0:
         return out
-    mixed = cv2.addWeighted(rgb, 1.0 - opacity, colours, opacity, 0.0)
-    cv2.copyTo(mixed, painted.view(np.uint8), out)
+    # Only the box around all objects is touched, and as much around it as a boundary looks.
+    top, left = max(0, rows[0] - _CONTOUR_WIDTH), max(0, columns[0] - _CONTOUR_WIDTH)
+    window = np.s_[top : rows[-1] + _CONTOUR_WIDTH + 1, left : columns[-1] + _CONTOUR_WIDTH + 1]
+    inside = np.ascontiguousarray(labels[window]).astype(np.uint16)
+    # Same rule as colour_of: 1..255 as they are, 256 like 1, and so on; the background stays 0.
+    index = inside if inside.max() <= 255 else np.where(inside > 255, (inside - 1) % 255 + 1, inside)
+    colours = cv2.LUT(cv2.merge([index.astype(np.uint8)] * 3), DAVIS_PALETTE[None])
+    painted = (inside != 0).view(np.uint8)
+    view = out[window]
+    cv2.copyTo(cv2.addWeighted(view, 1.0 - opacity, colours, opacity, 0.0), painted, view)
     if contour:
-        # A pixel is on the boundary when another label lies within its 5x5 neighbourhood. On the wide labels,
-        # because two neighbours may share a colour.
-        wide = labels.astype(np.uint16)
-        kernel = np.ones((5, 5), dtype=np.uint8)
-        edge = (cv2.dilate(wide, kernel) != cv2.erode(wide, kernel)) & painted
-        cv2.copyTo(colours, edge.view(np.uint8), out)
+        # A pixel is on the boundary when another label lies close by. On the labels themselves, because two
+        # neighbours may share a colour.
+        kernel = np.ones((2 * _CONTOUR_WIDTH + 1,) * 2, dtype=np.uint8)
+        edge = (cv2.dilate(inside, kernel) != cv2.erode(inside, kernel)).view(np.uint8) & painted
+        cv2.copyTo(colours, edge, view)
     return out

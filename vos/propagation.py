@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vos.errors import PromptError, VideoError
@@ -12,6 +12,8 @@ from vos.results import FrameResult
 from vos.tracker import VideoTracker
 from vos.video import Frame, FrameSource, ReadAhead, open_source
 from vos.video_model import VideoModel
+
+READ_AHEAD_FRAMES = 4
 
 
 def prompts_by_frame(prompts: Sequence[Prompt]) -> dict[int, list[Prompt]]:
@@ -37,23 +39,34 @@ def prompts_by_frame(prompts: Sequence[Prompt]) -> dict[int, list[Prompt]]:
 
 
 def propagate(
-    source: FrameSource, prompts: Mapping[int, Sequence[Prompt]], tracker: VideoTracker
+    source: FrameSource,
+    prompts: Mapping[int, Sequence[Prompt]],
+    tracker: VideoTracker,
+    *,
+    recall: Callable[[Frame], FrameResult] | None = None,
+    read_ahead: int = READ_AHEAD_FRAMES,
 ) -> Iterator[tuple[Frame, FrameResult]]:
     """Runs a tracker over a source, frame by frame, while a thread decodes ahead.
 
     Args:
         source: The video; it stays open.
         prompts: Prompts by frame index.
-        tracker: Takes every frame in order.
+        tracker: Takes every frame in order, from its `next_index` on.
+        recall: Gives the results of the frames before that, which a tracker restored from a snapshot needs.
+        read_ahead: How many frames are decoded ahead of the tracker.
 
     Raises:
         PromptError: A prompt does not fit its frame, or the video ends before a prompted frame.
         VideoError: The source gives no frame at all.
     """
     count = 0
+    first = tracker.next_index
     # Not `with ReadAhead(...)`: that would close the source. The thread ends with this iteration, however it ends.
-    for frame in ReadAhead(source):
-        result = tracker.step(frame.rgb, prompts.get(frame.index, ()), pts=frame.pts, time_base=frame.time_base)
+    for frame in ReadAhead(source, depth=read_ahead):
+        if frame.index < first and recall is not None:
+            result = recall(frame)
+        else:
+            result = tracker.step(frame.rgb, prompts.get(frame.index, ()), pts=frame.pts, time_base=frame.time_base)
         count += 1
         yield frame, result
     if count == 0:

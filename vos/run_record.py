@@ -1,49 +1,29 @@
 """run.json: what was run on what, with which versions, and what came of it; and the journal it grows from.
 
-While a run goes on, `run.json` says `running` and `journal.jsonl` gets one line per frame, flushed, so that what a
-killed run had done can be read from it. At the end `run.json` sums it up and the journal stays. No times of day and
-no host names are recorded: the same run gives the same file, but for the seconds it took. docs/outputs.md lists
-the members.
+`run.json` is written before anything else and says `running`; `journal.jsonl` gets one line per frame. At the end
+`run.json` sums it up and the journal stays. No times of day and no host names are recorded: the same run gives the
+same file, but for the seconds it took. docs/outputs.md lists the members.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import platform
-import zlib
-from dataclasses import dataclass
-from importlib import metadata
-from io import TextIOWrapper
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from vos import __version__
-from vos.errors import OutputError, VideoError
+from vos.absence import PresenceEvents
+from vos.errors import OutputError
+from vos.journal import JournalEntry, JournalWriter, mask_crc
 from vos.output_folder import OutputFolder, write_json
-from vos.prompts import Prompt
-from vos.prompts.digest import prompts_digest
 from vos.results import FrameResult
-from vos.video import Frame, VideoInfo
+from vos.run_inputs import RunInputs
+from vos.video import Frame, Truncation, VideoInfo
 
 SCHEMA = 1
-# Distributions whose version can change a mask; the OpenCV of a machine is one of the two.
-_PACKAGES = ("torch", "numpy", "opencv-python-headless", "opencv-python", "av", "pillow")
-
-
-@dataclass(frozen=True, slots=True)
-class RunInputs:
-    """What a run is made from."""
-
-    video: str
-    prompts: tuple[Prompt, ...]
-    model: str
-    weights_sha256: str
-    device: str
-    options: dict[str, Any]
+# A run with one of these as its status has nothing left to do.
+FINISHED = ("done", "stopped", "truncated")
 
 
 @dataclass(slots=True)
@@ -53,87 +33,95 @@ class _ObjectSummary:
     frames: int = 0
     frames_with_pixels: int = 0
     presence_sum: float = 0.0
-    is_visible: bool | None = None
 
 
 class RunRecord:
-    """Writes the journal and the record of one run; itself a sink."""
+    """Writes the journal and the record of one run; itself a sink.
 
-    def __init__(self, folder: OutputFolder, inputs: RunInputs) -> None:
+    Args:
+        folder: The run's folder.
+        inputs: What the run is made from.
+        absent_below: Presence below which an object is absent.
+        finished: Journal entries of the frames that a former, killed run has written. These frames pass through
+            `write` again; they are counted, and their lines stay as they are.
+    """
+
+    def __init__(
+        self,
+        folder: OutputFolder,
+        inputs: RunInputs,
+        *,
+        absent_below: float = 0.5,
+        finished: tuple[JournalEntry, ...] = (),
+    ) -> None:
         self.folder = folder
         self.inputs = inputs
-        self._journal: TextIOWrapper | None = None
-        self._frames = 0
+        self._finished = finished
+        self._journal: JournalWriter | None = None
+        # Frames that have passed through `write`.
+        self.frames = 0
         self._objects: dict[int, _ObjectSummary] = {}
-        self._events: list[dict[str, Any]] = []
-        self._input: dict[str, Any] = {}
+        self._events = PresenceEvents(absent_below)
+
+    def begin(self, info: VideoInfo) -> None:
+        """Writes run.json for a run in progress."""
+        self._write("running", info)
 
     def open(self, info: VideoInfo) -> None:
-        self._input = {"video": self.inputs.video, **_fingerprint(Path(self.inputs.video))}
-        write_json(self.folder.record, self._record("running", info, seconds=None, problem=None))
-        try:
-            # Line by line to the system: a kill loses at most the frame in progress.
-            self._journal = open(self.folder.journal, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
-        except OSError as error:
-            raise OutputError(f"{self.folder.journal}: cannot be written ({error.strerror})") from error
+        self._journal = JournalWriter(self.folder.journal, keep=self._finished)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._journal is None:
             raise RuntimeError("write before open")
-        line = {
-            "index": result.index,
-            "pts": result.pts,
-            "crc32": mask_crc(result.labels),
-            "presence": dict(zip(map(str, result.object_ids), result.presence, strict=True)),
-        }
-        try:
-            self._journal.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise OutputError(f"{self.folder.journal}: cannot be written ({error.strerror})") from error
-        self._frames += 1
-        counts = np.bincount(result.labels.ravel())
-        for object_id, presence in zip(result.object_ids, result.presence, strict=True):
-            is_visible = object_id < len(counts) and bool(counts[object_id])
-            self._count(result, object_id, presence, is_visible)
-
-    def _count(self, result: FrameResult, object_id: int, presence: float, is_visible: bool) -> None:
-        summary = self._objects.setdefault(object_id, _ObjectSummary())
-        summary.frames += 1
-        summary.frames_with_pixels += is_visible
-        summary.presence_sum += presence
-        if summary.is_visible not in (None, is_visible):
-            event = "reacquired" if is_visible else "lost"
-            self._events.append(
-                {"event": event, "object": object_id, "frame": result.index, "time": round(result.time, 6)}
-            )
-        summary.is_visible = is_visible
+        if result.index >= len(self._finished):
+            presence = dict(zip(result.object_ids, result.presence, strict=True))
+            self._journal.append(JournalEntry(result.index, result.pts, mask_crc(result.labels), presence))
+        self.frames += 1
+        self._events.update(result)
+        counts = np.bincount(result.labels.ravel(), minlength=max(result.object_ids, default=0) + 1)
+        for object_id, score in zip(result.object_ids, result.presence, strict=True):
+            summary = self._objects.setdefault(object_id, _ObjectSummary())
+            summary.frames += 1
+            summary.frames_with_pixels += bool(counts[object_id])
+            summary.presence_sum += score
 
     def close(self) -> None:
         if self._journal is not None:
-            journal, self._journal = self._journal, None
-            try:
-                journal.close()
-            except OSError as error:
-                raise OutputError(f"{self.folder.journal}: cannot be written ({error.strerror})") from error
+            self._journal.close()
+            self._journal = None
 
     def abort(self) -> None:
-        # The failure that led here is what the user must see, not that the journal's last line is lost.
-        with contextlib.suppress(OutputError):
-            self.close()
+        self.close()
 
-    def finish(self, status: str, *, info: VideoInfo, seconds: float, problem: str | None = None) -> None:
+    def finish(
+        self,
+        status: str,
+        *,
+        info: VideoInfo,
+        seconds: float,
+        problem: str | None = None,
+        truncation: Truncation | None = None,
+    ) -> None:
         """Writes the final run.json.
 
         Args:
-            status: `done`, `truncated`, `failed` or `interrupted`.
+            status: `done`, `stopped`, `truncated`, `failed` or `interrupted`.
             info: What the source knows at the end of the run.
-            seconds: How long tracking took.
+            seconds: How long tracking took, in this process.
             problem: One line on what went wrong.
+            truncation: Where the video broke off.
         """
-        write_json(self.folder.record, self._record(status, info, seconds=round(seconds, 3), problem=problem))
+        self._write(status, info, seconds=round(seconds, 3), problem=problem, truncation=truncation)
 
-    def _record(self, status: str, info: VideoInfo, *, seconds: float | None, problem: str | None) -> dict[str, Any]:
-        inputs = self.inputs
+    def _write(
+        self,
+        status: str,
+        info: VideoInfo,
+        *,
+        seconds: float | None = None,
+        problem: str | None = None,
+        truncation: Truncation | None = None,
+    ) -> None:
         objects = {
             str(object_id): {
                 "frames": summary.frames,
@@ -142,14 +130,16 @@ class RunRecord:
             }
             for object_id, summary in sorted(self._objects.items())
         }
-        return {
+        inputs = self.inputs.to_json()
+        record = {
             "schema": SCHEMA,
             "status": status,
             "problem": problem,
-            "frames": self._frames,
+            "frames": self.frames,
             "seconds": seconds,
             "truncated": info.is_truncated,
-            "input": self._input,
+            "truncation": None if truncation is None else asdict(truncation),
+            "input": inputs.pop("input"),
             "video": {
                 "width": info.width,
                 "height": info.height,
@@ -159,57 +149,27 @@ class RunRecord:
                 "codec": info.codec,
                 "is_vfr": info.is_vfr,
             },
-            "prompts": [
-                {
-                    "kind": p.kind,
-                    "object": p.object_id,
-                    "frame": p.frame,
-                    "source": p.source,
-                    "sha256": prompts_digest([p]),
-                }
-                for p in inputs.prompts
-            ],
+            "prompts": inputs.pop("prompts"),
             "objects": objects,
-            "events": self._events,
-            "model": {"name": inputs.model, "weights_sha256": inputs.weights_sha256, "device": inputs.device},
-            "options": inputs.options,
-            "versions": {"seem-vos": __version__, "python": platform.python_version(), **_package_versions()},
+            "events": [event.to_json() for event in self._events.events],
+            **inputs,
         }
+        write_json(self.folder.record, record)
 
 
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Lines of a journal, one per finished frame. A last line that a killed run left unfinished is left out.
+def read_record(folder: OutputFolder) -> dict[str, Any]:
+    """The content of run.json.
 
     Raises:
-        OutputError: The file cannot be read, or a line other than the last is damaged.
+        OutputError: It is missing, not readable, or of another schema.
     """
+    path = folder.record
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        # What follows the last line feed is empty, or was cut off.
-        return [json.loads(line) for line in lines[:-1]]
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise OutputError(f"{path}: no such file; {folder.root} is not the output of a run") from error
     except (OSError, ValueError) as error:
-        raise OutputError(f"{path}: not a readable journal ({error})") from error
-
-
-def mask_crc(labels: np.ndarray) -> str:
-    """CRC-32 of a label map as eight hexadecimal digits; independent of the file format it is stored in."""
-    return f"{zlib.crc32(np.ascontiguousarray(labels, dtype='<u2').tobytes()):08x}"
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file; nothing for folders, cameras and standard input."""
-    if not path.is_file():
-        return {}
-    try:
-        with open(path, "rb") as file:
-            return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _package_versions() -> dict[str, str]:
-    versions = {}
-    for name in _PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+        raise OutputError(f"{path}: not a readable run record ({error})") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise OutputError(f"{path}: not a run record of schema {SCHEMA}; another version of seem-vos wrote it")
+    return record

@@ -52,6 +52,8 @@ class VideoTracker:
         model: A loaded model, or the name of one.
         policy: When frames are remembered.
         absent_below: An object whose presence falls below this probability gets no pixels in that frame.
+        paint_absent: Whether absent objects get the model's pixels all the same. Only `labels` change by it: memory
+            and competition in the frames after treat an absent object as absent.
         keep_soft_masks: Whether results carry per-object probabilities at source size (slow, large).
 
     Example:
@@ -67,11 +69,13 @@ class VideoTracker:
         *,
         policy: MemoryPolicy | None = None,
         absent_below: float = 0.5,
+        paint_absent: bool = False,
         keep_soft_masks: bool = False,
     ) -> None:
         self.model: VideoModel = load_model(model) if isinstance(model, str) else model
         self.policy = policy or MemoryPolicy()
         self.absent_below = absent_below
+        self.paint_absent = paint_absent
         self.keep_soft_masks = keep_soft_masks
         self._memory = MemoryPrompts(self.policy)
         self._object_ids: tuple[int, ...] = ()
@@ -138,8 +142,8 @@ class VideoTracker:
             self._remembered, self._remembered_index = masks, self._next_index
         self._previous = masks
 
-        shown = presence >= self.absent_below
-        labels = label_map(logits, shown, self._object_ids, size, exact)
+        shown = (presence >= self.absent_below) | self.paint_absent
+        labels = label_map(logits, shown, self._object_ids, size, exact, rgb)
         result = FrameResult(
             index=self._next_index,
             pts=self._next_index if pts is None else pts,

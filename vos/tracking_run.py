@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from vos.absence import STOP_AFTER, AbsencePolicy, OnAbsent, StopRule
 from vos.errors import OutputError
 from vos.export import BackgroundSink, ContactSheetSink, MaskSink, OverlaySink, PalettePngSink
 from vos.memory import MemoryPolicy
+from vos.memory_budget import Buffers, Workload, fit_buffers
 from vos.output_folder import OutputFolder
 from vos.prompts import Prompt
 from vos.propagation import prompts_by_frame, propagate
-from vos.run_record import RunInputs, RunRecord
+from vos.resident import resident_bytes
+from vos.resume import FinishedFrames, ResumePoint, check_same_inputs, find_resume_point
+from vos.run_inputs import RunInputs, fingerprint
+from vos.run_lock import only_run_in
+from vos.run_record import FINISHED, RunRecord, read_record
+from vos.snapshots import SnapshotSink
 from vos.tracker import VideoTracker
-from vos.video import Truncation, open_source
+from vos.video import FrameSource, Truncation, VideoInfo, open_source
+from vos.video.images import ImageFolderSource
 from vos.video_model import VideoModel
+
+SNAPSHOT_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +57,27 @@ class TrackJob:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """What came of a run that went through. `truncation` says where an incomplete video broke off."""
+    """What came of a run that went through.
+
+    Attributes:
+        frames: Masks in the output.
+        seconds: How long this process worked on it.
+        output: The folder.
+        truncation: Where an incomplete video broke off.
+        object_ids: Objects known in the last frame.
+        is_stopped: Whether the run ended before the video because no object was left.
+        resumed_at: Frames that were taken over from the run that was resumed; None for a run from the start.
+        was_finished: Whether the run to resume had nothing left to do.
+    """
 
     frames: int
     seconds: float
     output: OutputFolder
     truncation: Truncation | None
     object_ids: tuple[int, ...]
+    is_stopped: bool = False
+    resumed_at: int | None = None
+    was_finished: bool = False
 
 
 def run_job(
@@ -60,6 +86,11 @@ def run_job(
     *,
     policy: MemoryPolicy | None = None,
     absent_below: float = 0.5,
+    on_absent: OnAbsent = "empty",
+    stop_after: int = STOP_AFTER,
+    resume: bool = False,
+    snapshot_every: int = SNAPSHOT_EVERY,
+    max_memory: int | None = None,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> RunOutcome:
     """Tracks one video.
@@ -68,64 +99,214 @@ def run_job(
         job: What to do.
         model: A loaded model.
         policy: When frames are remembered.
-        absent_below: Presence below which an object gets no pixels.
+        absent_below, on_absent, stop_after: What happens to objects out of view; see `AbsencePolicy`.
+        resume: Go on with what a killed or failed run of the same job left in the folder; the result is the same to
+            the byte as that of a run that was never disturbed. Starts normally where there is none, and does nothing
+            where it is finished. docs/promises.md says how.
+        snapshot_every: Frames between two snapshots of the tracker, which is what a kill can cost at most.
+        max_memory: Resident bytes to stay below, by the estimate of `vos.memory_budget`: queues and the number of
+            remembered frames shrink as far as needed.
         on_frame: Called after each frame with the number done and the total, if that is known.
 
     Raises:
-        VosError: The video, a prompt or the output cannot be used. If no mask was written, nothing is left behind.
+        VosError: The video, a prompt or the output cannot be used, the run to resume had other inputs, or the run
+            cannot fit into `max_memory`. If no mask was written, nothing is left behind.
     """
     folder = OutputFolder(job.output)
-    folder.check(overwrite=job.overwrite)
-    grouped = prompts_by_frame(job.prompts)
+    folder.check(overwrite=job.overwrite, resume=resume)
     policy = policy or MemoryPolicy()
+    absence = AbsencePolicy(absent_below, on_absent, stop_after)
+    prompts_by_frame(job.prompts)
     with open_source(job.video, **(job.source_options or {})) as source:
-        info = source.info
         for prompt in job.prompts:
-            prompt.check(info.width, info.height)
-        inputs = RunInputs(
-            video=job.video,
-            prompts=job.prompts,
-            model=model.name,
-            weights_sha256=model.weights_sha256,
-            device=str(model.device),
-            options={
-                "short_side": model.short_side,
-                "absent_below": absent_below,
-                "memory_interval": policy.interval,
-                "memory_recent_frames": policy.recent_frames,
-                "memory_min_overlap": policy.min_overlap,
-            },
-        )
-        record = RunRecord(folder, inputs)
+            prompt.check(source.info.width, source.info.height)
+        buffers = Buffers(recent_frames=policy.recent_frames)
+        if max_memory is not None:
+            work = _workload(job, model, source.info)
+            buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=max_memory)
+            policy = replace(policy, recent_frames=buffers.recent_frames)
+        inputs = _inputs(job, model, policy, absence, source)
         is_new = folder.create()
-        sinks = BackgroundSink([*_sinks(job, folder), record])
-        tracker = VideoTracker(model, policy=policy, absent_below=absent_below)
-        began = time.monotonic()
-        done = 0
-        try:
-            sinks.open(info)
-            for frame, result in propagate(source, grouped, tracker):
-                sinks.write(frame, result)
-                done += 1
-                on_frame(done, info.frame_count)
-            sinks.close()
-        except BaseException as error:
-            sinks.abort()
-            if not any(folder.masks.glob("*.png")):
-                folder.discard(is_new=is_new)
+        with only_run_in(folder.root):
+            point = ResumePoint()
+            is_resumed = resume and folder.is_started()
+            if is_resumed:
+                former = read_record(folder)
+                check_same_inputs(folder, former, inputs)
+                if former["status"] in FINISHED:
+                    folder.clear_snapshots()
+                    return _outcome_of(former, folder)
+                point = find_resume_point(folder, model.device)
             else:
-                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-                _try_finish(record, status, source.info, time.monotonic() - began, str(error))
+                folder.clear_snapshots()
+            run = _Run(job, folder, inputs, policy, absence, point, buffers, snapshot_every)
+            outcome = run.track(source, model, on_frame, is_new=is_new, is_resumed=is_resumed)
+            folder.clear_snapshots()
+            return outcome
+
+
+class _Run:
+    """One run from the first frame that has to be written to the record of how it ended."""
+
+    def __init__(
+        self,
+        job: TrackJob,
+        folder: OutputFolder,
+        inputs: RunInputs,
+        policy: MemoryPolicy,
+        absence: AbsencePolicy,
+        point: ResumePoint,
+        buffers: Buffers,
+        snapshot_every: int,
+    ) -> None:
+        self._job = job
+        self._folder = folder
+        self._policy = policy
+        self._absence = absence
+        self._point = point
+        self._read_ahead = buffers.read_ahead
+        self._record = RunRecord(folder, inputs, absent_below=absence.below, finished=point.finished)
+        self._snapshots = SnapshotSink(folder.snapshots, every=snapshot_every)
+        # In this order a frame is in the journal only with its mask, and in a snapshot only with its journal line.
+        sinks = [*_mask_sinks(job, folder), self._record, self._snapshots]
+        self._sinks = BackgroundSink(sinks, depth=buffers.sink_queue)
+
+    def track(
+        self,
+        source: FrameSource,
+        model: VideoModel,
+        on_frame: Callable[[int, int | None], None],
+        *,
+        is_new: bool,
+        is_resumed: bool,
+    ) -> RunOutcome:
+        """Runs to the end. What is left behind after an exception can be resumed."""
+        folder = self._folder
+        tracker = VideoTracker(
+            model,
+            policy=self._policy,
+            absent_below=self._absence.below,
+            paint_absent=self._absence.mode == "hold",
+        )
+        if self._point.state is not None:
+            tracker.restore(self._point.state)
+        began = time.monotonic()
+        try:
+            self._record.begin(source.info)
+            if is_resumed:
+                folder.clear_for_resume()
+            else:
+                folder.clear_for_start()
+            self._sinks.open(source.info)
+            is_stopped = self._follow(source, tracker, on_frame)
+            self._sinks.close()
+        except BaseException as error:
+            self._sinks.abort()
+            self._record_failure(source, error, time.monotonic() - began, is_new=is_new)
             raise
         seconds = time.monotonic() - began
-        truncation = source.truncation
-        status = "done" if truncation is None else "truncated"
+        truncation = None if is_stopped else source.truncation
+        status = "stopped" if is_stopped else "done" if truncation is None else "truncated"
         problem = None if truncation is None else str(truncation)
-        record.finish(status, info=source.info, seconds=seconds, problem=problem)
-        return RunOutcome(done, seconds, folder, truncation, tracker.object_ids)
+        self._record.finish(status, info=source.info, seconds=seconds, problem=problem, truncation=truncation)
+        return RunOutcome(
+            frames=self._record.frames,
+            seconds=seconds,
+            output=folder,
+            truncation=truncation,
+            object_ids=tracker.object_ids,
+            is_stopped=is_stopped,
+            resumed_at=len(self._point.finished) if is_resumed else None,
+        )
+
+    def _follow(self, source: FrameSource, tracker: VideoTracker, on_frame: Callable[[int, int | None], None]) -> bool:
+        """Takes every frame; returns whether the run ended early because no object was left."""
+        finished = FinishedFrames(self._folder, self._point.finished)
+        prompts = prompts_by_frame(self._job.prompts)
+        stop_rule = StopRule(self._absence, last_prompt=max(prompts))
+        results = propagate(source, prompts, tracker, recall=finished.recall, read_ahead=self._read_ahead)
+        for frame, result in results:
+            done = result.index + 1
+            if done == tracker.next_index and self._snapshots.is_due(done):
+                self._snapshots.offer(tracker.snapshot())
+            self._sinks.write(frame, result)
+            on_frame(done, source.info.frame_count)
+            if stop_rule.is_over(result):
+                return True
+        return False
+
+    def _record_failure(self, source: FrameSource, error: BaseException, seconds: float, *, is_new: bool) -> None:
+        """Leaves what can be resumed, or nothing if there is nothing."""
+        if self._record.frames == 0 and not self._point.finished:
+            self._folder.discard(is_new=is_new)
+        elif self._record.frames > len(self._point.finished):
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            try:
+                self._record.finish(status, info=source.info, seconds=seconds, problem=str(error) or None)
+            except OutputError:
+                return  # on a full disk, say; the failure itself is what the user must see
 
 
-def _sinks(job: TrackJob, folder: OutputFolder) -> Sequence[MaskSink]:
+def _workload(job: TrackJob, model: VideoModel, info: VideoInfo) -> Workload:
+    aspect = max(info.width, info.height) / min(info.width, info.height)
+    return Workload(
+        width=info.width,
+        height=info.height,
+        input_pixels=round(model.short_side**2 * aspect),
+        objects=len({prompt.object_id for prompt in job.prompts}),
+        annotated_frames=len({prompt.frame for prompt in job.prompts}),
+        overlay=job.overlay,
+    )
+
+
+def _inputs(
+    job: TrackJob, model: VideoModel, policy: MemoryPolicy, absence: AbsencePolicy, source: FrameSource
+) -> RunInputs:
+    images = source.paths if isinstance(source, ImageFolderSource) else ()
+    return RunInputs(
+        video=job.video,
+        fingerprint=fingerprint(job.video, images),
+        prompts=job.prompts,
+        model=model.name,
+        weights_sha256=model.weights_sha256,
+        device=str(model.device),
+        threads=torch.get_num_threads(),
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        options={
+            "short_side": model.short_side,
+            "absent_below": absence.below,
+            "on_absent": absence.mode,
+            "stop_after": absence.stop_after if absence.mode == "stop" else None,
+            "memory_interval": policy.interval,
+            "memory_recent_frames": policy.recent_frames,
+            "memory_min_overlap": policy.min_overlap,
+            "memory_min_presence": policy.min_presence,
+            "memory_min_agreement": policy.min_agreement,
+            "source": {name: str(value) for name, value in sorted((job.source_options or {}).items())},
+        },
+        outputs={
+            "overlay": job.overlay,
+            "contact_sheet": None if job.contact_sheet is None else list(job.contact_sheet),
+        },
+    )
+
+
+def _outcome_of(record: dict[str, Any], folder: OutputFolder) -> RunOutcome:
+    """The outcome of a run that is finished already."""
+    truncation = record["truncation"]
+    return RunOutcome(
+        frames=record["frames"],
+        seconds=0.0,
+        output=folder,
+        truncation=None if truncation is None else Truncation(**truncation),
+        object_ids=tuple(int(object_id) for object_id in record["objects"]),
+        is_stopped=record["status"] == "stopped",
+        resumed_at=record["frames"],
+        was_finished=True,
+    )
+
+
+def _mask_sinks(job: TrackJob, folder: OutputFolder) -> list[MaskSink]:
     sinks: list[MaskSink] = [PalettePngSink(folder.masks)]
     if job.overlay:
         video = Path(job.video)
@@ -133,11 +314,3 @@ def _sinks(job: TrackJob, folder: OutputFolder) -> Sequence[MaskSink]:
     if job.contact_sheet is not None:
         sinks.append(ContactSheetSink(folder.contact_sheet, job.contact_sheet or None))
     return sinks
-
-
-def _try_finish(record: RunRecord, status: str, info: Any, seconds: float, problem: str) -> None:
-    """Records a failure; if even that cannot be written, the failure itself is what the user must see."""
-    try:
-        record.finish(status, info=info, seconds=seconds, problem=problem)
-    except OutputError:
-        return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vos.palette import DAVIS_PALETTE, colour_of, davis_index_of, paint_overlay
 
@@ -52,3 +54,25 @@ def test_an_empty_overlay_is_the_picture() -> None:
     painted = paint_overlay(rgb, np.zeros((40, 60), np.uint16))
     assert np.array_equal(painted, rgb)
     assert painted is not rgb
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_an_overlay_follows_its_definition_pixel_by_pixel(width: int, height: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rgb = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    labels = np.zeros((height, width), np.uint16)
+    for object_id in rng.choice([1, 2, 255, 256, 300, 65535], size=3, replace=False):
+        y, x = rng.integers(0, height), rng.integers(0, width)
+        labels[y : y + rng.integers(1, 15), x : x + rng.integers(1, 15)] = object_id
+    painted = paint_overlay(rgb, labels, opacity=0.25)
+    for row, column in np.ndindex(height, width):
+        object_id = int(labels[row, column])
+        around = labels[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+        if object_id == 0:
+            expected = rgb[row, column].astype(float)
+        elif (around != object_id).any():
+            expected = np.array(colour_of(object_id), float)
+        else:
+            expected = 0.75 * rgb[row, column] + 0.25 * np.array(colour_of(object_id))
+        assert np.abs(painted[row, column] - expected).max() <= 0.5

@@ -144,6 +144,31 @@ def pack(predictions: Path, dataset: str, root: Path, split: str, output: Path, 
     click.echo(f"{output}: {masks} masks")
 
 
+@evaluate_group.command("interactive", short_help="DAVIS interactive: J&F-AUC and J&F@60s from a table.")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--metric", type=click.Choice(["J_AND_F", "J", "F"]), default="J_AND_F", show_default=True)
+@click.option("--interactions", type=click.IntRange(min=1), default=8, show_default=True, help="Most per sample.")
+@click.option("--seconds-per-object", type=float, default=30.0, show_default=True, help="Time limit per object.")
+@click.option("--threshold", type=float, default=60.0, show_default=True, help="Seconds at which quality is quoted.")
+def interactive(
+    table: Path, metric: Literal["J_AND_F", "J", "F"], interactions: int, seconds_per_object: float, threshold: float
+) -> None:
+    """Score a session of DAVIS interactive from its CSV report.
+
+    TABLE has the columns sequence, scribble_idx, interaction, object_id, frame, jaccard, contour and timing.
+    """
+    from eval.interactive import read_interactions, score_interactions
+
+    scores = score_interactions(
+        read_interactions(table),
+        metric=metric,
+        seconds_per_object=seconds_per_object,
+        threshold=threshold,
+        interactions=interactions,
+    )
+    click.echo(f"AUC {scores.auc:.4f}   at {scores.threshold:g} s {scores.at_threshold:.4f}")
+
+
 def _compare_with_official(report: Report, predictions: Path, root: Path, sequences: tuple[str, ...]) -> None:
     from eval.official import largest_difference, run_official
 

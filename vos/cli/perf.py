@@ -8,6 +8,12 @@ from vos.cli.lazy import CommandEntry, LazyGroup
 
 BENCHMARKS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.perf_track:perf_track", "Frames per second of tracking, split by stage."),
+    "model": CommandEntry("vos.cli.perf_model:perf_model", "CPU seconds per frame of a SEEM model, split by stage."),
+    "fleet": CommandEntry("vos.cli.perf_fleet:perf_fleet", "One batch by one worker, then by several."),
+    "pipeline": CommandEntry("vos.cli.perf_pipeline:perf_pipeline", "What overlap of the stages of one video buys."),
+    "memory": CommandEntry("vos.cli.perf_memory:perf_memory", "Resident memory over a long video, and its slope."),
+    "absence": CommandEntry("vos.cli.perf_absence:perf_absence", "Pixels painted while an object is away; its return."),
+    "eval": CommandEntry("vos.cli.perf_eval:perf_eval", "Speed and memory of the scorer against a plain baseline."),
 }
 
 

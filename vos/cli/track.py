@@ -14,6 +14,7 @@ from vos.cli.options import model_options
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
+    from vos.absence import OnAbsent
     from vos.prompts import Prompt
     from vos.tracking_run import RunOutcome
 
@@ -44,6 +45,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Folder for masks and run.json.  [default: NAME_vos beside you, NAME being the video's]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what a former run wrote to the output folder.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was killed or failed; to the same bytes.")
+@click.option(
+    "--snapshot-every",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Frames between two states kept for --resume.",
+)
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also write overlay.mp4.")
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
 @model_options
@@ -53,6 +62,25 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=0.5,
     show_default=True,
     help="An object whose presence is below this gets no pixels.",
+)
+@click.option(
+    "--on-absent",
+    type=click.Choice(["empty", "hold", "stop"]),
+    default="empty",
+    show_default=True,
+    help="An absent object: no pixels; the model's pixels all the same; or no pixels, and end when none is left.",
+)
+@click.option(
+    "--stop-after",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="With --on-absent stop: end after this many frames without any object.",
+)
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    help="Stay below this, such as 800M or 1.5G: shorter queues, then fewer remembered frames; or refuse.",
 )
 @click.option("--fps", "rate", metavar="RATE", help="Frames per second of an image folder, such as 25 or 30000/1001.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
@@ -67,6 +95,8 @@ def track(
     polygons: tuple[str, ...],
     output: Path | None,
     overwrite: bool,
+    resume: bool,
+    snapshot_every: int,
     overlay: bool,
     contact_sheet: bool,
     model: str,
@@ -74,6 +104,9 @@ def track(
     device: str,
     short_side: int,
     absent_below: float,
+    on_absent: OnAbsent,
+    stop_after: int,
+    max_memory: str | None,
     rate: str | None,
     as_json: bool,
     quiet: bool,
@@ -88,17 +121,22 @@ def track(
     vos track clip.mp4 --first-frame-stroke stroke.png --overlay
     vos track clip.mp4 --box 120,80,360,400 -o masks
     vos track frames/ --mask 00000.png
+    vos track clip.mp4 --box 120,80,360,400 -o masks --resume
     """
+    if overwrite and resume:
+        raise UsageError("--overwrite and --resume exclude each other: start over, or go on with what is there")
     prompts = read_prompts(strokes, masks, boxes, points, negative_points, polygons)
     folder = output or default_output(video)
 
     from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
+    from vos.memory_budget import parse_size
     from vos.output_folder import OutputFolder
     from vos.tracking_run import TrackJob, run_job
     from vos.video_model import load_model
 
-    OutputFolder(folder).check(overwrite=overwrite)
+    limit = None if max_memory is None else parse_size(max_memory)
+    OutputFolder(folder).check(overwrite=overwrite, resume=resume)
     keep_freed_memory()
     loaded = load_model(model, device=device, weights=weights, short_side=short_side)
     job = TrackJob(
@@ -111,7 +149,17 @@ def track(
         source_options={} if rate is None else {"rate": rate},
     )
     with choose_progress(Path(video).name, quiet=quiet, as_json=as_json) as progress:
-        outcome = run_job(job, loaded, absent_below=absent_below, on_frame=progress.advance)
+        outcome = run_job(
+            job,
+            loaded,
+            absent_below=absent_below,
+            on_absent=on_absent,
+            stop_after=stop_after,
+            resume=resume,
+            snapshot_every=snapshot_every,
+            max_memory=limit,
+            on_frame=progress.advance,
+        )
     return report(outcome, as_json=as_json, quiet=quiet)
 
 
@@ -164,7 +212,7 @@ def default_output(video: str) -> Path:
 def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
     """Tells what was written and returns the exit status: 1 for a video that broke off."""
     truncation = None if outcome.truncation is None else str(outcome.truncation)
-    rate = outcome.frames / max(outcome.seconds, 1e-9)
+    rate = (outcome.frames - (outcome.resumed_at or 0)) / max(outcome.seconds, 1e-9)
     if as_json:
         summary = {
             "event": "done",
@@ -174,10 +222,17 @@ def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
             "fps": round(rate, 2),
             "output": str(outcome.output.root),
             "truncated": truncation,
+            "stopped": outcome.is_stopped,
+            "resumed_at": outcome.resumed_at,
         }
         click.echo(json.dumps(summary))
     elif not quiet:
-        click.echo(f"{outcome.frames} masks in {outcome.output.masks} ({rate:.1f} frames per second)")
+        if outcome.resumed_at is not None and not outcome.was_finished:
+            click.echo(f"resumed at frame {outcome.resumed_at}")
+        speed = "finished before, nothing to do" if outcome.was_finished else f"{rate:.1f} frames per second"
+        click.echo(f"{outcome.frames} masks in {outcome.output.masks} ({speed})")
+        if outcome.is_stopped:
+            click.echo(f"stopped after frame {outcome.frames - 1}: no object has been in view for a while")
         for path in (outcome.output.overlay, outcome.output.contact_sheet):
             if path.exists():
                 click.echo(f"see {path}")

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import PromptError
-from vos.palette import davis_index_of
+from vos.palette import DAVIS_PALETTE, davis_index_of
 from vos.prompts.image_file import opened_image
 
 VOID = 255
@@ -106,10 +106,23 @@ def _is_index_map(image: Image.Image) -> bool:
     return transparent or not any((image.getpalette() or [0, 0, 0])[:3])
 
 
+def _has_label_palette(image: Image.Image, ids: np.ndarray) -> bool:
+    """Whether the entries in use are those of an index map: of PASCAL VOC and DAVIS, or grey i for index i.
+
+    (The palette that comes with DAVIS is the one up to index 21 and the other from there on.)
+    """
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    entries = np.array(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
+    palette[: len(entries)] = entries
+    used = palette[ids]
+    is_known = (used == DAVIS_PALETTE[ids]).all(axis=1) | (used == ids[:, None]).all(axis=1)
+    return bool(is_known.all())
+
+
 def _without_edges(labels: np.ndarray, image: Image.Image, where: str) -> np.ndarray:
     """Gives the edge colours of a painted palette image to the index whose colour they are closest to."""
     ids = np.unique(labels[labels != 0])
-    if len(ids) < 2:
+    if len(ids) < 2 or _has_label_palette(image, ids):
         return labels
     rgb = np.array(image.convert("RGB"))
     cleaned = solid_colours(rgb, labels != 0, where)

@@ -208,6 +208,18 @@ def test_smoothed_edges_of_a_palette_picture_do_not_become_objects(tmp_path: Pat
     assert len(read_masks(path)) > 5, "as a mask, every index is an object"
 
 
+@pytest.mark.parametrize("palette", [DAVIS_PALETTE, np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)])
+def test_thin_strokes_of_an_index_map_are_never_taken_for_edges(tmp_path: Path, palette: np.ndarray) -> None:
+    # Colour 8 of the DAVIS palette is half of colour 1, so this looks like a smoothed edge.
+    labels = np.zeros((40, 60), np.uint8)
+    labels[10:20, 10:50] = 1
+    labels[20, 10:50] = 8
+    labels[30, 30] = 2
+    strokes = by_id(save(tmp_path / "s.png", labels, palette))
+    assert list(strokes) == [1, 2, 8]
+    assert all(np.array_equal(strokes[i], labels == i) for i in strokes)
+
+
 def test_a_lossy_picture_is_refused_with_the_remedy(tmp_path: Path) -> None:
     lossy = tmp_path / "s.jpg"
     Image.fromarray(painted()).save(lossy, quality=70)

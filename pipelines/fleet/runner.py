@@ -1,0 +1,91 @@
+"""Runs jobs one after the other in this process, with what `vos track` runs; keeps the last model loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, load_prompts
+from pipelines.fleet.memory import PeakMemory
+from vos.allocator import keep_freed_memory
+from vos.tracking_run import TrackJob, run_job
+from vos.video_model import VideoModel, load_model
+
+
+class JobRunner:
+    """Tracks videos in this process.
+
+    Args:
+        threads: Threads of the network and of OpenCV. Results depend on it in the last bits (sums of floats are split
+            differently), so a batch uses one number throughout, whatever the number of its workers.
+    """
+
+    def __init__(self, *, threads: int = 1) -> None:
+        import cv2
+        import torch
+
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(threads)
+        keep_freed_memory()
+        self._loaded: tuple[ModelSpec, VideoModel] | None = None
+
+    def run(
+        self,
+        spec: JobSpec,
+        *,
+        overwrite: bool = False,
+        on_frame: Callable[[int, int | None], None] = lambda done, total: None,
+    ) -> JobResult:
+        """Tracks one video.
+
+        Args:
+            spec: What to do.
+            overwrite: Whether what a former run left in the output folder may be replaced; other files stay.
+            on_frame: Told the number of finished frames and the total, if that is known.
+
+        Raises:
+            VosError: The video, a prompt or the output cannot be used.
+        """
+        prompts = load_prompts(spec.prompts)
+        model = self._model(spec.model)
+        if overwrite:
+            _remove_unfinished(Path(spec.output))
+        job = TrackJob(
+            video=spec.video,
+            prompts=prompts,
+            output=Path(spec.output),
+            overlay=spec.overlay,
+            contact_sheet=() if spec.contact_sheet else None,
+            overwrite=overwrite,
+            source_options={} if spec.rate is None else {"rate": spec.rate},
+        )
+        peak = PeakMemory(model.device)
+        outcome = run_job(job, model, absent_below=spec.absent_below, on_frame=on_frame)
+        return JobResult(
+            frames=outcome.frames,
+            seconds=outcome.seconds,
+            peak_bytes=peak.read(),
+            device=str(model.device),
+            weights_sha256=model.weights_sha256,
+            truncated=None if outcome.truncation is None else str(outcome.truncation),
+        )
+
+    def _model(self, spec: ModelSpec) -> VideoModel:
+        if self._loaded is None or self._loaded[0] != spec:
+            # The old model goes first: two would not fit where one just does.
+            self._loaded = None
+            weights = None if spec.weights is None else Path(spec.weights)
+            self._loaded = (
+                spec,
+                load_model(spec.name, device=spec.device, weights=weights, short_side=spec.short_side),
+            )
+        return self._loaded[1]
+
+
+def _remove_unfinished(output: Path) -> None:
+    """Removes temporary files that a killed run of this job has left: `.<name>.<process>.part`."""
+    for folder in (output, output / "masks"):
+        for path in folder.glob(".*.part"):
+            process = path.name.split(".")[-2]
+            if process.isdigit():
+                path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Language side of SEEM: tokenizer, text encoder, class vocabularies."""

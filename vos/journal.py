@@ -1,0 +1,143 @@
+"""The journal of a run: one JSON line per finished frame, written after the frame's mask is on disk.
+
+A line goes to the system as soon as it is written, so a killed process loses at most the frame in progress. Its last
+line can be cut off; everything before a damaged line is trusted, nothing after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from vos.errors import OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What the journal says about one frame.
+
+    Attributes:
+        index: Frame number, from 0.
+        pts: Its presentation time in units of the source's time base.
+        crc32: `mask_crc` of its label map.
+        presence: Presence in [0, 1] by object id.
+    """
+
+    index: int
+    pts: int
+    crc32: str
+    presence: dict[int, float]
+
+    def to_line(self) -> bytes:
+        """One line of JSON with its line feed. `from_line` gives an equal entry."""
+        value = {
+            "index": self.index,
+            "pts": self.pts,
+            "crc32": self.crc32,
+            "presence": {str(object_id): presence for object_id, presence in self.presence.items()},
+        }
+        return json.dumps(value).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> JournalEntry:
+        """Raises ValueError for anything that `to_line` does not write."""
+        value: Any = json.loads(line)
+        try:
+            presence = {int(object_id): float(score) for object_id, score in value["presence"].items()}
+            entry = cls(int(value["index"]), int(value["pts"]), str(value["crc32"]), presence)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a line of a journal ({error})") from error
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What can be trusted of a journal.
+
+    Attributes:
+        entries: Frames 0, 1, 2 ... without a gap.
+        damage: What is wrong with the line after the last entry; None if there is no such line.
+    """
+
+    entries: tuple[JournalEntry, ...]
+    damage: str | None
+
+
+def read_journal(path: Path) -> Journal:
+    """Reads a journal up to the first line that is cut off, damaged or out of order.
+
+    Raises:
+        OutputError: The file cannot be read.
+    """
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise OutputError(f"{path}: not a readable journal ({error.strerror or error})") from error
+    entries: list[JournalEntry] = []
+    for number, line in enumerate(lines):
+        try:
+            if not line.endswith(b"\n"):
+                raise ValueError("the line is cut off")
+            entry = JournalEntry.from_line(line)
+            if entry.index != number:
+                raise ValueError(f"the line is about frame {entry.index}")
+        except ValueError as error:
+            return Journal(tuple(entries), f"line {number + 1}: {error}")
+        entries.append(entry)
+    return Journal(tuple(entries), None)
+
+
+class JournalWriter:
+    """Appends lines to a journal.
+
+    Args:
+        path: The file.
+        keep: Entries that the file holds already and that stay, as `read_journal` gave them; what follows them is
+            cut off. Without any, the file is started anew.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, keep: tuple[JournalEntry, ...] = ()) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        try:
+            self._file = open(path, "r+b" if keep else "wb")  # noqa: SIM115
+            self._file.truncate(sum(len(self._file.readline()) for _ in keep))
+            self._file.seek(0, 2)
+        except OSError as error:
+            self.close()
+            raise self._failure(error) from error
+
+    def append(self, entry: JournalEntry) -> None:
+        """Raises OutputError when the line cannot be written."""
+        if self._file is None:
+            raise RuntimeError("the journal is closed")
+        try:
+            self._file.write(entry.to_line())
+            self._file.flush()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Closes the file. May be called again."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            # Every line has been flushed or has failed loudly; a failed one would fail here once more.
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: cannot be written ({error.strerror or error})")
+
+
+def mask_crc(labels: np.ndarray) -> str:
+    """CRC-32 of a label map as eight hexadecimal digits; independent of the file format it is stored in."""
+    return f"{zlib.crc32(np.ascontiguousarray(labels, dtype='<u2').tobytes()):08x}"

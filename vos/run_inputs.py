@@ -1,0 +1,143 @@
+"""What decides the result of a run, as run.json records it; two runs with equal inputs give equal bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vos import __version__
+from vos.errors import VideoError
+from vos.prompts import Prompt
+from vos.prompts.digest import prompts_digest
+
+# Distributions whose version can change a mask; the OpenCV of a machine is one of the two.
+_PACKAGES = ("torch", "numpy", "opencv-python-headless", "opencv-python", "av", "pillow")
+# Recorded, but free to differ: where the same bytes lie, and the interpreter that runs the same packages.
+_NAMES_ONLY = ("video", "source", "python")
+
+
+@dataclass(frozen=True, slots=True)
+class RunInputs:
+    """What a run is made from.
+
+    Attributes:
+        video: As the user named it.
+        fingerprint: `fingerprint` of its files; empty for what can be read only once.
+        prompts: All of them.
+        model, weights_sha256, device: Which network, and where it computes.
+        threads: CPU threads of the network. Sums that are split differently round differently.
+        instructions: Vector instructions of the CPU that the network uses, for the same reason.
+        options: Everything else that can change a mask.
+        outputs: What is written beside the masks.
+    """
+
+    video: str
+    fingerprint: dict[str, Any]
+    prompts: tuple[Prompt, ...]
+    model: str
+    weights_sha256: str
+    device: str
+    threads: int
+    instructions: str
+    options: dict[str, Any]
+    outputs: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Members of run.json."""
+        return {
+            "input": {"video": self.video, **self.fingerprint},
+            "prompts": [
+                {
+                    "kind": p.kind,
+                    "object": p.object_id,
+                    "frame": p.frame,
+                    "source": p.source,
+                    "sha256": prompts_digest([p]),
+                }
+                for p in self.prompts
+            ],
+            "model": {
+                "name": self.model,
+                "weights_sha256": self.weights_sha256,
+                "device": self.device,
+                "threads": self.threads,
+                "instructions": self.instructions,
+            },
+            "options": self.options,
+            "outputs": self.outputs,
+            "versions": {"seem-vos": __version__, "python": platform.python_version(), **_package_versions()},
+        }
+
+    def differences(self, record: dict[str, Any]) -> list[str]:
+        """What a former run with this run.json was made from, and this run is not; one phrase each."""
+        now = json.loads(json.dumps(self.to_json()))
+        before = dict(_leaves("", {name: record.get(name) for name in now}))
+        after = dict(_leaves("", now))
+        keys = [key for key in {**before, **after} if key.rsplit(".", 1)[-1] not in _NAMES_ONLY]
+        missing = "nothing"
+        return [
+            f"{key} was {before.get(key, missing)}, is {after.get(key, missing)}"
+            for key in keys
+            if before.get(key, missing) != after.get(key, missing)
+        ]
+
+
+def fingerprint(video: str, images: Sequence[Path] = ()) -> dict[str, Any]:
+    """Size and SHA-256 of what a video is read from.
+
+    Args:
+        video: A file; or anything else, if `images` are given.
+        images: The files of an image folder in frame order. Their names count too.
+
+    Returns:
+        Empty for cameras and standard input, which have no bytes that could be read twice.
+
+    Raises:
+        VideoError: A file cannot be read.
+    """
+    path = Path(video)
+    if images:
+        digest = hashlib.sha256()
+        for image in images:
+            digest.update(f"{image.name}\n{_sha256(image)}\n".encode())
+        return {
+            "files": len(images),
+            "bytes": sum(image.stat().st_size for image in images),
+            "sha256": digest.hexdigest(),
+        }
+    return {"bytes": path.stat().st_size, "sha256": _sha256(path)} if path.is_file() else {}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """(dotted path, value) of everything in a JSON value that is no object or list."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(f"{path}.{key}" if path else key, item)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _leaves(f"{path}[{number}]", item)
+    else:
+        yield path, value
+
+
+def _package_versions() -> dict[str, str]:
+    versions = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
