@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipelines.training.stills import IGNORED_ID, list_stills, load_still
+from pipelines.training.mix import list_stills
+from pipelines.training.stills import IGNORED_ID
 
 TARGET = 1
 # Frames that the object takes to slide out of the picture, or in.
@@ -118,13 +119,13 @@ def material_from_stills(root: Path, count: int, seed: int) -> Iterator[tuple[np
     rng = np.random.default_rng(seed)
     given = 0
     for number in rng.permutation(len(stills)):
-        rgb, labels = load_still(stills[number], _LONGEST_SIDE)
+        rgb, labels = stills[number].load(_LONGEST_SIDE, rng)
         ids, areas = np.unique(labels[(labels > 0) & (labels != IGNORED_ID)], return_counts=True)
         share = areas / labels.size
         usable = [i for i, part in zip(ids, share, strict=True) if 0.04 < part < 0.4 and _is_inside(labels == i)]
         if not usable:
             continue
-        ground, _ = load_still(stills[int(rng.integers(len(stills)))], _LONGEST_SIDE)
+        ground, _ = stills[int(rng.integers(len(stills)))].load(_LONGEST_SIDE, rng)
         yield ground, _cropped(rgb, labels == usable[0])
         given += 1
         if given == count:

@@ -37,7 +37,7 @@ class GraphSizes:
     height: int
     width: int
     objects: int = 1
-    memory: int = 3
+    memory: int = 2
 
     def __post_init__(self) -> None:
         if self.height % SIZE_DIVISIBILITY or self.width % SIZE_DIVISIBILITY or min(self.height, self.width) < 64:

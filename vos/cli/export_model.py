@@ -16,7 +16,7 @@ from vos.errors import OutputError
 @click.option("--height", type=click.IntRange(64), default=320, show_default=True, help="Of the picture, in pixels.")
 @click.option("--width", type=click.IntRange(64), default=576, show_default=True, help="Of the picture, in pixels.")
 @click.option("--objects", type=click.IntRange(1), default=1, show_default=True, help="Objects per call.")
-@click.option("--memory", type=click.IntRange(1), default=3, show_default=True, help="Remembered frames, at most.")
+@click.option("--memory", type=click.IntRange(1), default=2, show_default=True, help="Remembered frames, at most.")
 @click.option(
     "--weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
