@@ -1,7 +1,7 @@
 """Edge-aware step after upsampling: the mask's border moves to the picture's.
 
 Guided filter (He, Sun and Tang, ECCV 2010) with the colour picture as guide, its statistics taken at half size
-("Fast Guided Filter", He and Sun, 2015), and only inside the box around the pixels that are undecided.
+("Fast Guided Filter", He and Sun, 2015), and only inside the box around the undecided pixels near the mask.
 """
 
 from __future__ import annotations
@@ -29,23 +29,34 @@ def refine_edges(rgb: np.ndarray, logits: np.ndarray) -> np.ndarray:
         (H, W) float32 logits, a new array where something changed.
     """
     height, width = logits.shape
-    x, y, box_width, box_height = cv2.boundingRect(cv2.inRange(logits, -_DECIDED, _DECIDED))
-    if box_width == 0:
-        return logits
     radius = max(2, round(_RADIUS_OF_SHORT_SIDE * min(height, width)))
-    # Windows reach two radii: the filter averages twice.
-    margin = 2 * radius + _SUBSAMPLING
-    top, bottom = max(y - margin, 0), min(y + box_height + margin, height)
-    left, right = max(x - margin, 0), min(x + box_width + margin, width)
-    guide = rgb[top:bottom, left:right].astype(np.float32) * np.float32(1 / 255)
-    probability = 1 / (1 + np.exp(-np.clip(logits[top:bottom, left:right], -30, 30)))
+    # Windows reach two radii: the filter averages twice. Doubt further away from the mask has no border to move.
+    reach = 2 * radius + _SUBSAMPLING
+    near = _box((logits > 0).view(np.uint8), reach)
+    if logits[near].size == 0:
+        return logits
+    undecided = np.zeros(logits.shape, np.uint8)
+    undecided[near] = cv2.inRange(logits[near], -_DECIDED, _DECIDED)
+    box = _box(undecided, reach)
+    if logits[box].size == 0:
+        return logits
+    guide = rgb[box].astype(np.float32) * np.float32(1 / 255)
+    probability = 1 / (1 + np.exp(-np.clip(logits[box], -30, 30)))
     filtered = np.clip(_guided_filter(guide, probability, radius), 1e-3, 1 - 1e-3)
-    own = logits[top:bottom, left:right]
+    own = logits[box]
     # Where the network is certain and the filter agrees, the network's number stays: it decides between objects.
     agreed = (np.abs(own) >= _DECIDED) & ((own > 0) == (filtered > 0.5))
     refined = logits.copy()
-    refined[top:bottom, left:right] = np.where(agreed, own, np.log(filtered / (1 - filtered)))
+    refined[box] = np.where(agreed, own, np.log(filtered / (1 - filtered)))
     return refined
+
+
+def _box(marked: np.ndarray, reach: int) -> tuple[slice, slice]:
+    """Rows and columns of the box around the non-zero pixels of (H, W) uint8, grown by `reach`; empty without any."""
+    x, y, width, height = cv2.boundingRect(marked)
+    if width == 0:
+        return slice(0, 0), slice(0, 0)
+    return slice(max(y - reach, 0), y + height + reach), slice(max(x - reach, 0), x + width + reach)
 
 
 def _guided_filter(guide: np.ndarray, source: np.ndarray, radius: int) -> np.ndarray:
