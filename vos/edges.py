@@ -14,29 +14,38 @@ _RADIUS_OF_SHORT_SIDE = 1 / 60
 # Regulariser for colours in [0, 1]: texture weaker than a standard deviation of 0.02 does not attract the border.
 _EPSILON = 4e-4
 _SUBSAMPLING = 2
-# Pixels between these probabilities are undecided.
-_UNDECIDED = (0.02, 0.98)
+# A logit of this size is a probability of 2 or 98 percent: the pixel needs no second look.
+_DECIDED = 3.9
 
 
-def refine_edges(rgb: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """(H, W) float32 probabilities in [0, 1] aligned with the edges of (H, W, 3) uint8; a new array."""
-    height, width = probability.shape
-    radius = max(2, round(_RADIUS_OF_SHORT_SIDE * min(height, width)))
-    undecided = cv2.inRange(probability, _UNDECIDED[0], _UNDECIDED[1])
-    x, y, box_width, box_height = cv2.boundingRect(undecided)
+def refine_edges(rgb: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Moves a mask's border to edges of the picture.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        logits: (H, W) float32 mask logits at the picture's size; the mask is where they are positive.
+
+    Returns:
+        (H, W) float32 logits, a new array where something changed.
+    """
+    height, width = logits.shape
+    x, y, box_width, box_height = cv2.boundingRect(cv2.inRange(logits, -_DECIDED, _DECIDED))
     if box_width == 0:
-        return probability
+        return logits
+    radius = max(2, round(_RADIUS_OF_SHORT_SIDE * min(height, width)))
     # Windows reach two radii: the filter averages twice.
     margin = 2 * radius + _SUBSAMPLING
     top, bottom = max(y - margin, 0), min(y + box_height + margin, height)
     left, right = max(x - margin, 0), min(x + box_width + margin, width)
-    refined = probability.copy()
-    refined[top:bottom, left:right] = _guided_filter(
-        rgb[top:bottom, left:right].astype(np.float32) * np.float32(1 / 255),
-        np.ascontiguousarray(probability[top:bottom, left:right]),
-        radius,
-    )
-    return np.clip(refined, 0, 1, out=refined)
+    guide = rgb[top:bottom, left:right].astype(np.float32) * np.float32(1 / 255)
+    probability = 1 / (1 + np.exp(-np.clip(logits[top:bottom, left:right], -30, 30)))
+    filtered = np.clip(_guided_filter(guide, probability, radius), 1e-3, 1 - 1e-3)
+    own = logits[top:bottom, left:right]
+    # Where the network is certain and the filter agrees, the network's number stays: it decides between objects.
+    agreed = (np.abs(own) >= _DECIDED) & ((own > 0) == (filtered > 0.5))
+    refined = logits.copy()
+    refined[top:bottom, left:right] = np.where(agreed, own, np.log(filtered / (1 - filtered)))
+    return refined
 
 
 def _guided_filter(guide: np.ndarray, source: np.ndarray, radius: int) -> np.ndarray:

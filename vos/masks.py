@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from vos.edges import refine_edges
+
 
 def label_map(
     logits: Tensor,
@@ -15,6 +17,7 @@ def label_map(
     object_ids: Sequence[int],
     size: tuple[int, int],
     exact: Mapping[int, np.ndarray],
+    rgb: np.ndarray,
 ) -> np.ndarray:
     """(H, W) uint16: every pixel goes to the object that wins the soft aggregation there, or to the background.
 
@@ -24,6 +27,7 @@ def label_map(
         object_ids: The N ids.
         size: Height and width of the result.
         exact: (H, W) bool masks that the user gave for some objects; they are kept to the pixel.
+        rgb: (H, W, 3) uint8 picture, to whose edges the borders of the other masks move.
 
     Soft aggregation (Oh et al., ICCV 2019, eq. 5) orders the objects at a pixel as their odds do, and the background
     has the odds of the product of the complements, so only differences of logits have to be resized.
@@ -40,6 +44,7 @@ def label_map(
         margins = (own - background_logit).cpu().numpy()
         for row, slot in enumerate(inferred):
             margin = cv2.resize(margins[row], (width, height), interpolation=cv2.INTER_LINEAR)
+            margin = refine_edges(rgb, margin)
             wins = margin > 0 if best is None else margin > np.maximum(best, 0)
             labels[wins] = object_ids[slot]
             best = margin if best is None else np.maximum(best, margin)

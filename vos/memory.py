@@ -33,7 +33,7 @@ class MemoryPolicy:
         min_agreement: Its mask must overlap what correspondence says by at least this soft IoU.
     """
 
-    recent_frames: int = 2
+    recent_frames: int = 1
     interval: int = 8
     min_overlap: float = 0.6
     min_presence: float = 0.5

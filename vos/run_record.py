@@ -22,6 +22,8 @@ from vos.run_inputs import RunInputs
 from vos.video import Frame, Truncation, VideoInfo
 
 SCHEMA = 1
+# A run with one of these as its status has nothing left to do.
+FINISHED = ("done", "stopped", "truncated")
 
 
 @dataclass(slots=True)

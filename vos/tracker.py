@@ -143,7 +143,7 @@ class VideoTracker:
         self._previous = masks
 
         shown = (presence >= self.absent_below) | self.paint_absent
-        labels = label_map(logits, shown, self._object_ids, size, exact)
+        labels = label_map(logits, shown, self._object_ids, size, exact, rgb)
         result = FrameResult(
             index=self._next_index,
             pts=self._next_index if pts is None else pts,

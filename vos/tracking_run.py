@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,22 @@ from vos.absence import STOP_AFTER, AbsencePolicy, OnAbsent, StopRule
 from vos.errors import OutputError
 from vos.export import BackgroundSink, ContactSheetSink, MaskSink, OverlaySink, PalettePngSink
 from vos.memory import MemoryPolicy
+from vos.memory_budget import Buffers, Workload, fit_buffers
 from vos.output_folder import OutputFolder
 from vos.prompts import Prompt
 from vos.propagation import prompts_by_frame, propagate
+from vos.resident import resident_bytes
 from vos.resume import FinishedFrames, ResumePoint, check_same_inputs, find_resume_point
 from vos.run_inputs import RunInputs, fingerprint
 from vos.run_lock import only_run_in
-from vos.run_record import RunRecord, read_record
+from vos.run_record import FINISHED, RunRecord, read_record
 from vos.snapshots import SnapshotSink
 from vos.tracker import VideoTracker
-from vos.video import FrameSource, Truncation, open_source
+from vos.video import FrameSource, Truncation, VideoInfo, open_source
 from vos.video.images import ImageFolderSource
 from vos.video_model import VideoModel
 
 SNAPSHOT_EVERY = 100
-# A run with one of these in its record has nothing left to do.
-_FINISHED = ("done", "stopped", "truncated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ def run_job(
     stop_after: int = STOP_AFTER,
     resume: bool = False,
     snapshot_every: int = SNAPSHOT_EVERY,
+    max_memory: int | None = None,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> RunOutcome:
     """Tracks one video.
@@ -103,11 +104,13 @@ def run_job(
             the byte as that of a run that was never disturbed. Starts normally where there is none, and does nothing
             where it is finished. docs/promises.md says how.
         snapshot_every: Frames between two snapshots of the tracker, which is what a kill can cost at most.
+        max_memory: Resident bytes to stay below, by the estimate of `vos.memory_budget`: queues and the number of
+            remembered frames shrink as far as needed.
         on_frame: Called after each frame with the number done and the total, if that is known.
 
     Raises:
-        VosError: The video, a prompt or the output cannot be used, or the run to resume had other inputs. If no mask
-            was written, nothing is left behind.
+        VosError: The video, a prompt or the output cannot be used, the run to resume had other inputs, or the run
+            cannot fit into `max_memory`. If no mask was written, nothing is left behind.
     """
     folder = OutputFolder(job.output)
     folder.check(overwrite=job.overwrite, resume=resume)
@@ -117,6 +120,11 @@ def run_job(
     with open_source(job.video, **(job.source_options or {})) as source:
         for prompt in job.prompts:
             prompt.check(source.info.width, source.info.height)
+        buffers = Buffers(recent_frames=policy.recent_frames)
+        if max_memory is not None:
+            work = _workload(job, model, source.info)
+            buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=max_memory)
+            policy = replace(policy, recent_frames=buffers.recent_frames)
         inputs = _inputs(job, model, policy, absence, source)
         is_new = folder.create()
         with only_run_in(folder.root):
@@ -125,13 +133,13 @@ def run_job(
             if is_resumed:
                 former = read_record(folder)
                 check_same_inputs(folder, former, inputs)
-                if former["status"] in _FINISHED:
+                if former["status"] in FINISHED:
                     folder.clear_snapshots()
                     return _outcome_of(former, folder)
                 point = find_resume_point(folder, model.device)
             else:
                 folder.clear_snapshots()
-            run = _Run(job, folder, inputs, policy, absence, point, snapshot_every)
+            run = _Run(job, folder, inputs, policy, absence, point, buffers, snapshot_every)
             outcome = run.track(source, model, on_frame, is_new=is_new, is_resumed=is_resumed)
             folder.clear_snapshots()
             return outcome
@@ -148,6 +156,7 @@ class _Run:
         policy: MemoryPolicy,
         absence: AbsencePolicy,
         point: ResumePoint,
+        buffers: Buffers,
         snapshot_every: int,
     ) -> None:
         self._job = job
@@ -155,10 +164,12 @@ class _Run:
         self._policy = policy
         self._absence = absence
         self._point = point
+        self._read_ahead = buffers.read_ahead
         self._record = RunRecord(folder, inputs, absent_below=absence.below, finished=point.finished)
         self._snapshots = SnapshotSink(folder.snapshots, every=snapshot_every)
         # In this order a frame is in the journal only with its mask, and in a snapshot only with its journal line.
-        self._sinks = BackgroundSink([*_mask_sinks(job, folder), self._record, self._snapshots])
+        sinks = [*_mask_sinks(job, folder), self._record, self._snapshots]
+        self._sinks = BackgroundSink(sinks, depth=buffers.sink_queue)
 
     def track(
         self,
@@ -213,7 +224,8 @@ class _Run:
         finished = FinishedFrames(self._folder, self._point.finished)
         prompts = prompts_by_frame(self._job.prompts)
         stop_rule = StopRule(self._absence, last_prompt=max(prompts))
-        for frame, result in propagate(source, prompts, tracker, recall=finished.recall):
+        results = propagate(source, prompts, tracker, recall=finished.recall, read_ahead=self._read_ahead)
+        for frame, result in results:
             done = result.index + 1
             if done == tracker.next_index and self._snapshots.is_due(done):
                 self._snapshots.offer(tracker.snapshot())
@@ -233,6 +245,18 @@ class _Run:
                 self._record.finish(status, info=source.info, seconds=seconds, problem=str(error) or None)
             except OutputError:
                 return  # on a full disk, say; the failure itself is what the user must see
+
+
+def _workload(job: TrackJob, model: VideoModel, info: VideoInfo) -> Workload:
+    aspect = max(info.width, info.height) / min(info.width, info.height)
+    return Workload(
+        width=info.width,
+        height=info.height,
+        input_pixels=round(model.short_side**2 * aspect),
+        objects=len({prompt.object_id for prompt in job.prompts}),
+        annotated_frames=len({prompt.frame for prompt in job.prompts}),
+        overlay=job.overlay,
+    )
 
 
 def _inputs(

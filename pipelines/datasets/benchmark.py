@@ -29,7 +29,7 @@ from pipelines.fleet.crew import Crew
 from pipelines.fleet.events import OnEvent
 from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec
 from pipelines.fleet.journal import Journal
-from pipelines.fleet.queue import DEFAULT_RETRIES, run_queue
+from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
 from vos import __version__
 from vos.errors import OutputError, UsageError
 from vos.output_folder import OutputFolder, write_json
@@ -98,7 +98,7 @@ def run_benchmark(
         hire: Makes the workers, called once the data set has been found to be in order.
         resume: Go on with what an earlier call with the same request left undone.
         score: Whether to score; not possible where the truth is not public.
-        retries: As for `run_queue`.
+        retries: As for `work_off`.
         on_event: Hears of everything.
 
     Raises:
@@ -118,15 +118,11 @@ def run_benchmark(
         raise OutputError(f"{output}: holds a benchmark; pass --resume to go on with it, or choose another --output")
     with Journal(output / JOURNAL) as journal:
         if journal.setting("request") is None:
-            journal.add(_specs(request, sequences, output))
+            journal.replace(_specs(request, sequences, output))
             journal.keep_setting("request", _request_json(request))
         _check_same_request(journal.setting("request") or "", request, output)
         journal.reopen()
-        crew = hire()
-        try:
-            run_queue(journal, crew, retries=retries, on_event=on_event)
-        finally:
-            crew.close()
+        work_off(journal, hire, retries=retries, on_event=on_event)
         entries = {entry.spec.name: entry for entry in journal.entries()}
     results = {name: entry.result for name, entry in entries.items() if entry.result is not None}
     problems = {name: entry.problem or "" for name, entry in entries.items() if entry.state == "failed"}
@@ -150,6 +146,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
     """The report as plain values: per sequence scores, speed and memory; protocol, model, versions."""
     by_name = {item.name: item for item in scores.sequences}
     frames = sum(result.frames for result in results.values())
+    tracked = sum(result.tracked for result in results.values())
     seconds = sum(result.seconds for result in results.values())
     return {
         "format": FORMAT_VERSION,
@@ -171,7 +168,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
         "headline": dict(scores.headline),
         "frames": frames,
         "seconds": round(seconds, 3),
-        "fps": round(frames / max(seconds, 1e-9), 3),
+        "fps": round(tracked / max(seconds, 1e-9), 3),
         "sequences": [
             {
                 "name": name,

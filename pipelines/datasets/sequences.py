@@ -17,7 +17,7 @@ from eval.datasets import find_dataset
 from eval.errors import DatasetError, EvalUsageError
 from eval.masks import VOID_LABEL, MaskFolder
 from eval.plan import PlanRequest, SequencePlan
-from vos.video import open_source
+from vos.video.images import ImageFolderSource
 
 # Part of the path of annotations -> part of the path of pictures.
 _PICTURES = {
@@ -78,18 +78,17 @@ def list_sequences(
         raise DatasetError(f"{root}: no such folder; check --root")
     request = PlanRequest(root, predictions, split or entry.default_split, sequences=names or None)
     plan = entry.planner(request)
-    return tuple(_sequence(item) for item in plan.sequences if item.objects)
+    return tuple(_sequence(root, item) for item in plan.sequences if item.objects)
 
 
-def _sequence(plan: SequencePlan) -> Sequence:
+def _sequence(root: Path, plan: SequencePlan) -> Sequence:
     folder = plan.truth.folder
-    pictures = Path(*(_PICTURES.get(part, part) for part in folder.parts))
+    pictures = root.joinpath(*(_PICTURES.get(part, part) for part in folder.relative_to(root).parts))
     if pictures == folder or not pictures.is_dir():
         raise DatasetError(f"{pictures}: no folder with the frames of {plan.name}; check --root")
-    with open_source(pictures) as source:
-        # Only image folders have paths, and their order is the order of the frames.
-        stems = tuple(path.stem for path in getattr(source, "paths", ()))
-    missing = [stem for stem in plan.stems if stem not in set(stems)]
+    with ImageFolderSource(pictures) as source:
+        stems = tuple(path.stem for path in source.paths)
+    missing = sorted(set(plan.stems) - set(stems))
     if missing:
         raise DatasetError(f"{pictures}: no picture of the annotated frame {missing[0]}")
     return Sequence(

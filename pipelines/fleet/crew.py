@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipelines.fleet.events import JobProgress, OnEvent
-from pipelines.fleet.jobs import JobResult, JobSpec
+from pipelines.fleet.jobs import JobResult, JobSpec, Leftover
 from pipelines.fleet.runner import JobRunner
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A job handed to a worker. `overwrite` lets it replace what a former attempt wrote."""
+    """A job handed to a worker, and what lies in its output folder."""
 
     number: int
     spec: JobSpec
-    overwrite: bool
+    leftover: Leftover
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,12 @@ class SoloCrew:
 def attempt(runner: JobRunner, assignment: Assignment, on_frame: OnFrame) -> Report:
     """Runs one job and turns what comes of it into a report; only an interrupt gets through."""
     try:
-        result = runner.run(assignment.spec, overwrite=assignment.overwrite, on_frame=on_frame)
+        result = runner.run(assignment.spec, leftover=assignment.leftover, on_frame=on_frame)
     except Exception as error:
         if hasattr(error, "exit_code"):
             return Refused(assignment.number, str(error))
+        if isinstance(error, OSError):
+            where = f"{error.filename}: " if error.filename else ""
+            return Refused(assignment.number, f"{where}{error.strerror or error}")
         return Lost(assignment.number, f"{type(error).__name__}: {error}")
     return Completed(assignment.number, result)

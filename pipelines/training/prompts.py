@@ -7,13 +7,19 @@ import numpy as np
 
 from seem_model.compact.prompting import PromptKind
 
-_KINDS = (PromptKind.POINTS, PromptKind.STROKE, PromptKind.BOX, PromptKind.POLYGON)
+DRAWN_KINDS = (PromptKind.POINTS, PromptKind.STROKE, PromptKind.BOX, PromptKind.POLYGON)
 _KIND_PROBABILITIES = (0.25, 0.4, 0.2, 0.15)
 
 
-def draw_prompt(mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, PromptKind]:
-    """A random prompt for a (S, S) bool mask -> positive and negative maps (S, S) float32 in [0, 1], and its kind."""
-    kind = _KINDS[int(rng.choice(len(_KINDS), p=_KIND_PROBABILITIES))]
+def draw_prompt(
+    mask: np.ndarray, rng: np.random.Generator, kind: PromptKind | None = None
+) -> tuple[np.ndarray, np.ndarray, PromptKind]:
+    """A random prompt for a (S, S) bool mask -> positive and negative maps (S, S) float32 in [0, 1], and its kind.
+
+    `kind` is drawn too unless it is given: points, stroke, box or polygon.
+    """
+    if kind is None:
+        kind = DRAWN_KINDS[int(rng.choice(len(DRAWN_KINDS), p=_KIND_PROBABILITIES))]
     positive = np.zeros(mask.shape, np.float32)
     negative = np.zeros(mask.shape, np.float32)
     rows, columns = np.nonzero(mask)
@@ -32,8 +38,10 @@ def draw_prompt(mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
         top, bottom = int(rows.min() + jitter[0]), int(rows.max() + jitter[1]) + 1
         left, right = int(columns.min() + jitter[2]), int(columns.max() + jitter[3]) + 1
         positive[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)] = 1
-    else:
+    elif kind is PromptKind.POLYGON:
         positive = _polygon(mask, rng)
+    else:
+        raise ValueError(f"a {kind.name.lower()} is not drawn")
     return positive, negative, kind
 
 

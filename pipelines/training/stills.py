@@ -1,32 +1,22 @@
-"""Still images with instance masks: `<root>/<source>/images/*` beside `<root>/<source>/masks/*.png`.
+"""What a training picture is, whatever it was read from.
 
-Masks are 8-bit PNG: 0 background, 1..254 instances, 255 ignored.
+Readers, each a file of its own: `read_folders` (pictures beside label PNGs), `read_coco` (COCO instances),
+`read_regions` (pictures without labels). `mix` puts sources together.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-# How often a source is drawn relative to its size: narrow domains with many near-identical pictures count less.
-SOURCE_WEIGHTS = {
-    "coco_extra": 3.0,
-    "coco128_seg": 3.0,
-    "tiny_coco100": 3.0,
-    "endangered_animals": 1.0,
-    "ccp_clothing_parts": 0.6,
-    "indonesian_food": 0.6,
-    "building_facade": 0.3,
-    "mushrooms": 0.6,
-}
-
-# Sources whose ids are parts of one thing: the union of all parts is the object more often than a part is.
-PART_SOURCES = frozenset({"ccp_clothing_parts"})
-
 IGNORED_ID = 255
+"""Label of pixels that belong to nobody knows what: never a target, never background to learn from."""
+
+MAX_INSTANCES = 254
 
 
 class TrainingDataError(Exception):
@@ -36,44 +26,54 @@ class TrainingDataError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
-    """Paths of one image and its instance mask; `parts` says that the ids are parts of one object."""
+class Still(ABC):
+    """One picture with instances.
+
+    Attributes:
+        image: The picture file.
+        weight: How often this picture is drawn, relative to others.
+        parts: The ids are parts of one thing: the union of all is the object more often than a part is.
+    """
 
     image: Path
-    mask: Path
     weight: float
     parts: bool
 
+    @abstractmethod
+    def labels(self, rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(H, W) uint8 of the picture's size: 0 background, 1..254 instances, 255 ignored.
 
-def list_stills(root: Path) -> list[Still]:
-    """All image and mask pairs under `root`, in a fixed order.
+        Args:
+            rgb: (H, W, 3) uint8, the whole picture.
+            rng: Only for readers that invent instances; the others leave it untouched.
+        """
+
+    def load(self, longest_side: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """(h, w, 3) uint8 RGB and (h, w) uint8 labels, reduced so that the longer side is at most `longest_side`.
+
+        Raises:
+            TrainingDataError: The picture or its labels cannot be read, or their sizes differ.
+        """
+        bgr = cv2.imread(str(self.image), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise TrainingDataError(f"{self.image}: not a readable image")
+        labels = self.labels(bgr[:, :, ::-1], rng)
+        scale = longest_side / max(labels.shape)
+        if scale < 1:
+            bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            labels = cv2.resize(labels, (bgr.shape[1], bgr.shape[0]), interpolation=cv2.INTER_NEAREST)
+        return np.ascontiguousarray(bgr[:, :, ::-1]), labels
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The files of a folder, in a fixed order.
 
     Raises:
-        TrainingDataError: `root` holds no pair, or an image has no mask.
+        TrainingDataError: There is no such folder, or it is empty.
     """
-    stills: list[Still] = []
-    for folder in sorted(p for p in root.glob("*") if (p / "images").is_dir()):
-        weight = SOURCE_WEIGHTS.get(folder.name, 1.0)
-        for image in sorted((folder / "images").iterdir()):
-            mask = folder / "masks" / f"{image.stem}.png"
-            if not mask.is_file():
-                raise TrainingDataError(f"{image}: no mask {mask}; every image needs one")
-            stills.append(Still(image, mask, weight, folder.name in PART_SOURCES))
-    if not stills:
-        raise TrainingDataError(f"{root}: no <source>/images/* with <source>/masks/*.png below this folder")
-    return stills
-
-
-def load_still(still: Still, longest_side: int) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W, 3) uint8 RGB and (H, W) uint8 labels, reduced so that the longer side is at most `longest_side`."""
-    image = cv2.imread(str(still.image), cv2.IMREAD_COLOR)
-    labels = cv2.imread(str(still.mask), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise TrainingDataError(f"{still.image}: not a readable image")
-    if labels is None or labels.ndim != 2 or labels.shape != image.shape[:2]:
-        raise TrainingDataError(f"{still.mask}: not a single-channel mask of the size of {still.image}")
-    scale = longest_side / max(labels.shape)
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        labels = cv2.resize(labels, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_NEAREST)
-    return np.ascontiguousarray(image[:, :, ::-1]), labels
+    if not folder.is_dir():
+        raise TrainingDataError(f"{folder}: no such folder of pictures")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise TrainingDataError(f"{folder}: holds no pictures")
+    return files

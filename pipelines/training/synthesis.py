@@ -4,7 +4,7 @@ A clip is a stack of layers that move on their own: the background picture with 
 out of other pictures in front of it. Layers move along smooth paths (translation, rotation, scale, shear) and bend
 (low-frequency displacement); frames get their own light, blur, motion blur and noise. Any instance, in the
 background or pasted, can be the target; the others are occluders and distractors, some of them copies of the target.
-Targets may be out of view in some frames, and come back.
+Targets may be out of view in some frames, and come back. `variations` adds more, where asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from pipelines.training.stills import IGNORED_ID, Still, load_still
+from pipelines.training.stills import IGNORED_ID, Still
+from pipelines.training.variations import ThinPlate, Variations, occluder_mask, passing_path, zoom_frames
 
 cv2.setNumThreads(0)
 
@@ -44,6 +45,7 @@ class _Motion:
     bend: float
     jitter: float
     phase: np.ndarray = field(default_factory=lambda: np.zeros((2, 4, 4), np.float32))
+    plate: ThinPlate | None = None
 
     def advance(self, rng: np.random.Generator, size: int) -> None:
         self.center = self.center + self.velocity + rng.normal(size=2) * self.jitter * size
@@ -52,6 +54,8 @@ class _Motion:
         self.scale *= float(np.exp(self.growth + rng.normal() * 0.02))
         self.shear += rng.normal() * 0.02
         self.phase = self.phase + rng.normal(size=self.phase.shape).astype(np.float32) * self.bend * 0.7
+        if self.plate is not None:
+            self.plate.advance()
 
 
 @dataclass(slots=True)
@@ -62,24 +66,37 @@ class _Layer:
     labels: np.ndarray
     motion: _Motion
     hidden_frames: frozenset[int] = frozenset()
+    is_occluder: bool = False
 
 
 class ClipSynthesizer:
     """Draws clips from stills: clip number n depends on the stills, the seed and n alone."""
 
-    def __init__(self, stills: list[Still], *, seed: int, size: int = 224, frames: int = 4, objects: int = 2) -> None:
+    def __init__(
+        self,
+        stills: list[Still],
+        *,
+        seed: int,
+        size: int = 224,
+        frames: int = 4,
+        objects: int = 2,
+        variations: Variations | None = None,
+    ) -> None:
         self.stills = stills
+        self.variations = variations or Variations()
         self.seed = seed
         self.size = size
         self.frames = frames
         self.objects = objects
         self.rng = np.random.default_rng(seed)
+        self.more = np.random.default_rng(seed)
         weights = np.array([still.weight for still in stills])
         self._probabilities = weights / weights.sum()
 
     def draw(self, number: int) -> Clip:
         """Clip `number`, with at least one target visible in its first frame."""
         self.rng = np.random.default_rng([self.seed, number])
+        self.more = np.random.default_rng([self.seed, number, 2])
         while True:
             clip = self._attempt()
             if clip is not None:
@@ -102,6 +119,7 @@ class ClipSynthesizer:
             cut_image = _recolour(source[0], rng, 0.12)
             layers.append(_Layer(cut_image, cut_labels, self._object_motion(cut_labels)))
         self._hide_some(layers)
+        self._vary(layers)
 
         frames: list[np.ndarray] = []
         label_maps: list[np.ndarray] = []
@@ -109,6 +127,8 @@ class ClipSynthesizer:
             frame, frame_labels = self._compose(layers, index)
             frames.append(frame)
             label_maps.append(frame_labels)
+        if self.more.random() < self.variations.zoom:
+            frames, label_maps = zoom_frames(frames, label_maps, self.more)
         if rng.random() < 0.5:
             frames = [frame[:, ::-1] for frame in frames]
             label_maps = [frame_labels[:, ::-1] for frame_labels in label_maps]
@@ -131,7 +151,7 @@ class ClipSynthesizer:
     def _still(self) -> tuple[np.ndarray, np.ndarray]:
         number = int(self.rng.choice(len(self.stills), p=self._probabilities))
         still = self.stills[number]
-        image, labels = load_still(still, 384)
+        image, labels = still.load(384, self.rng)
         if still.parts and self.rng.random() < 0.65:
             labels = ((labels > 0) & (labels != IGNORED_ID)).astype(np.uint8)
         return image, labels
@@ -203,6 +223,22 @@ class ClipSynthesizer:
                 last = int(self.rng.integers(first, self.frames))
                 layer.hidden_frames = frozenset(range(first, last + 1))
 
+    def _vary(self, layers: list[_Layer]) -> None:
+        """Bends layers and sends something across, as often as the variations ask for."""
+        rng, size = self.more, self.size
+        if rng.random() < self.variations.thin_plate:
+            for layer in layers[1:]:
+                layer.motion.plate = ThinPlate(rng)
+        if rng.random() < self.variations.occluders:
+            mask = occluder_mask(rng, size)
+            number = int(rng.choice(len(self.stills), p=self._probabilities))
+            texture = self.stills[number].load(384, rng)[0]
+            motion = self._object_motion(mask)
+            motion.scale = float(rng.uniform(0.6, 1.1))
+            motion.center, motion.velocity = passing_path(rng, size, self.frames)
+            image = _recolour(cv2.resize(texture, (size, size), interpolation=cv2.INTER_AREA), rng, 0.2)
+            layers.append(_Layer(image, mask, motion, is_occluder=True))
+
     def _compose(self, layers: list[_Layer], index: int) -> tuple[np.ndarray, np.ndarray]:
         rng, size = self.rng, self.size
         frame = np.zeros((size, size, 3), np.float32)
@@ -227,7 +263,7 @@ class ClipSynthesizer:
             )
             alpha = np.clip((cv2.GaussianBlur(opaque, (3, 3), 0) - 0.5) * 2.2 + 0.5, 0, 1)
             frame = frame * (1 - alpha[..., None]) + warped * alpha[..., None]
-            object_id = int(layer.labels.max())
+            object_id = 0 if layer.is_occluder else int(layer.labels.max())
             labels = np.where(alpha > 0.5, object_id, labels)
         return frame, labels
 
@@ -267,6 +303,8 @@ def _sampling_map(motion: _Motion, shape: tuple[int, ...], size: int) -> tuple[n
     grid_y = grid_y + cv2.resize(motion.phase[1], (size, size), interpolation=cv2.INTER_CUBIC)
     map_x = inverse[0, 0] * grid_x + inverse[0, 1] * grid_y + inverse[0, 2]
     map_y = inverse[1, 0] * grid_x + inverse[1, 1] * grid_y + inverse[1, 2]
+    if motion.plate is not None:
+        map_x, map_y = motion.plate.bend(map_x, map_y, shape)
     return map_x.astype(np.float32), map_y.astype(np.float32)
 
 

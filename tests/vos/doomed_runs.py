@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -63,8 +62,10 @@ def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _arm(moment: str, name: str, count: int) -> None:
+def _arm(journal: Path, moment: str, name: str, count: int) -> None:
     if moment == "limit":
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (count, count))
         return
     seen = 0
@@ -82,12 +83,8 @@ def _arm(moment: str, name: str, count: int) -> None:
         def line(entry: JournalEntry) -> bytes:
             if not is_time():
                 return whole_line(entry)
-            journal = next(Path("/proc/self/fd").glob("*"), None)
-            for link in Path("/proc/self/fd").iterdir():
-                if link.exists() and link.resolve().name == "journal.jsonl":
-                    journal = link
-            assert journal is not None
-            os.write(int(journal.name), whole_line(entry)[:20])
+            with open(journal, "ab") as file:
+                file.write(whole_line(entry)[:20])
             _kill()
             raise AssertionError("killed")
 
@@ -119,7 +116,7 @@ def _main(plan: Path) -> None:
         child = os.fork()
         if child == 0:
             said = "done"
-            _arm(*run.doom)
+            _arm(Path(run.output) / "journal.jsonl", *run.doom)
             try:
                 job = TrackJob(run.video, tuple(read_masks(run.mask)), Path(run.output), overlay=True)
                 run_job(job, model, resume=run.resume, snapshot_every=run.snapshot_every)

@@ -7,10 +7,13 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,8 +31,10 @@ from vos.tracking_run import RunOutcome, TrackJob, run_job
 from vos.video import VideoEncoder
 from vos.video_model import VideoModel, load_model
 
-FRAMES = 14
-EVERY = 4
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+
+FRAMES = 11
+EVERY = 3
 
 
 @pytest.fixture(scope="module")
@@ -93,32 +98,66 @@ def undisturbed(clip: Path, mask: Path, model: VideoModel, tmp_path_factory: pyt
 KILLS: dict[str, tuple[list[tuple[str, str, int]], int | None]] = {
     "before run.json is there": ([("before", "run.json", 1)], None),
     "before anything else is there": ([("after", "run.json", 1)], 0),
-    "before the first snapshot": ([("after", "00002.png", 1)], 0),
-    "between a mask and its journal line": ([("after", "00005.png", 1)], 4),
-    "within a journal line": ([("within", "journal", 11)], 8),
-    "before a snapshot has its name": ([("before", "00000008.safetensors", 1)], 4),
-    "just after a snapshot": ([("after", "00000008.safetensors", 1)], 8),
-    "when the overlay is complete": ([("after", "overlay.mp4", 1)], 12),
-    "before run.json says done": ([("before", "run.json", 2)], 12),
-    "while finished frames are read back": ([("after", "00006.png", 1), ("after", "00001.png", 1)], 4),
-    "three times": ([("after", "00004.png", 1), ("after", "00009.png", 1), ("before", "00013.png", 1)], 12),
+    "before the first snapshot": ([("after", "00001.png", 1)], 0),
+    "between a mask and its journal line": ([("after", "00004.png", 1)], 3),
+    "within a journal line": ([("within", "journal", 8)], 6),
+    "before a snapshot has its name": ([("before", "00000006.safetensors", 1)], 3),
+    "just after a snapshot": ([("after", "00000006.safetensors", 1)], 6),
+    "when the overlay is complete": ([("after", "overlay.mp4", 1)], 9),
+    "before run.json says done": ([("before", "run.json", 2)], 9),
+    "while finished frames are read back": ([("after", "00005.png", 1), ("after", "00001.png", 1)], 3),
+    "three times": ([("after", "00003.png", 1), ("after", "00007.png", 1), ("before", "00010.png", 1)], 9),
 }
 
+# File that does not fit -> bytes that fit, frames between snapshots, masks that are written before.
+# A snapshot has more than 20,000 bytes, the overlay more than 4,000, everything else less.
+LIMITS = {"00000003.safetensors": (20_000, EVERY, 3), "overlay.mp4": (4_000, 1000, FRAMES)}
 
-def test_a_run_killed_at_any_moment_resumes_to_the_same_bytes(
-    clip: Path, mask: Path, model: VideoModel, undisturbed: dict[str, str], tmp_path: Path
-) -> None:
-    doomed = [
-        DoomedRun(str(clip), str(mask), str(tmp_path / name), doom, resume=number > 0, snapshot_every=EVERY)
-        for name, (dooms, _) in KILLS.items()
-        for number, doom in enumerate(dooms)
+# Killed with two snapshots on disk; copied for every test that goes on from there.
+MIDWAY = "midway"
+
+
+@dataclass(frozen=True)
+class Wrecks:
+    """Folders of runs that came to a bad end, by name below `root`, and how they ended."""
+
+    root: Path
+    endings: dict[str, list[str]]
+
+    def copy(self, name: str, target: Path) -> Path:
+        """A copy of one of them that a test may change."""
+        return Path(shutil.copytree(self.root / name, target))
+
+
+@pytest.fixture(scope="module")
+def wrecks(clip: Path, mask: Path, tmp_path_factory: pytest.TempPathFactory) -> Wrecks:
+    """All of them at once, because the start of a process takes longer than such a run."""
+    root = tmp_path_factory.mktemp("wrecks")
+    dooms = {name: dooms for name, (dooms, _) in KILLS.items()} | {MIDWAY: [("after", "00010.png", 1)]}
+    plan = [
+        DoomedRun(str(clip), str(mask), str(root / name), doom, resume=number > 0, snapshot_every=EVERY)
+        for name, own in dooms.items()
+        for number, doom in enumerate(own)
     ]
-    assert end_runs(doomed, tmp_path) == ["killed"] * len(doomed)
-    for name, (_, goes_on_at) in KILLS.items():
-        outcome = resumed(clip, mask, tmp_path / name, model)
-        assert outcome.resumed_at == goes_on_at, name
-        assert outcome.frames == FRAMES
-        assert hashes(tmp_path / name) == undisturbed, name
+    plan += [
+        DoomedRun(str(clip), str(mask), str(root / name), ("limit", "", size), snapshot_every=every)
+        for name, (size, every, _) in LIMITS.items()
+    ]
+    endings: dict[str, list[str]] = {}
+    for run, ending in zip(plan, end_runs(plan, root), strict=True):
+        endings.setdefault(Path(run.output).name, []).append(ending)
+    return Wrecks(root, endings)
+
+
+@pytest.mark.parametrize("moment", KILLS)
+def test_a_run_killed_at_any_moment_resumes_to_the_same_bytes(
+    moment: str, clip: Path, mask: Path, model: VideoModel, undisturbed: dict[str, str], wrecks: Wrecks
+) -> None:
+    dooms, goes_on_at = KILLS[moment]
+    assert wrecks.endings[moment] == ["killed"] * len(dooms)
+    outcome = resumed(clip, mask, wrecks.root / moment, model)
+    assert (outcome.resumed_at, outcome.frames) == (goes_on_at, FRAMES)
+    assert hashes(wrecks.root / moment) == undisturbed
 
 
 def test_a_killed_command_resumes_to_the_same_bytes(
@@ -151,55 +190,82 @@ def _has_lines(path: Path, count: int) -> bool:
     return path.is_file() and path.read_bytes().count(b"\n") >= count
 
 
+@pytest.mark.parametrize("name", LIMITS)
 def test_a_full_disk_stops_with_one_line_and_can_be_resumed(
-    clip: Path, mask: Path, model: VideoModel, undisturbed: dict[str, str], tmp_path: Path
+    name: str, clip: Path, mask: Path, model: VideoModel, undisturbed: dict[str, str], wrecks: Wrecks
 ) -> None:
-    # A snapshot has more than 20,000 bytes, the overlay more than 5,000, everything else less.
-    limits = {"00000004.safetensors": (20_000, EVERY, 4), "overlay.mp4": (5_000, 1000, FRAMES)}
-    doomed = [
-        DoomedRun(str(clip), str(mask), str(tmp_path / name), ("limit", "", size), snapshot_every=every)
-        for name, (size, every, _) in limits.items()
-    ]
-    for said, (name, (_, _, finished)) in zip(end_runs(doomed, tmp_path), limits.items(), strict=True):
-        output = tmp_path / name
-        assert re.search(rf"{name}: (the snapshot )?cannot be (written|completed) \(.*File too large", said), said
-        assert len(list((output / "masks").glob("*.png"))) == finished
-        assert not (output / "overlay.mp4").exists()
-        assert not list(output.rglob("*.part"))
-        record = json.loads((output / "run.json").read_text())
-        assert (record["status"], record["frames"], record["problem"]) == ("failed", finished, said)
-        assert resumed(clip, mask, output, model).resumed_at == 0
-        assert hashes(output) == undisturbed
+    output = wrecks.root / name
+    (said,) = wrecks.endings[name]
+    assert re.search(rf"{name}: (the snapshot )?cannot be (written|completed) \(.*File too large", said), said
+    finished = LIMITS[name][2]
+    assert len(list((output / "masks").glob("*.png"))) == finished
+    assert not (output / "overlay.mp4").exists()
+    assert not list(output.rglob("*.part"))
+    record = json.loads((output / "run.json").read_text())
+    assert (record["status"], record["frames"], record["problem"]) == ("failed", finished, said)
+    assert resumed(clip, mask, output, model).resumed_at == 0
+    assert hashes(output) == undisturbed
 
 
-def test_damaged_masks_and_snapshots_cost_time_but_never_the_result(
-    clip: Path, mask: Path, model: VideoModel, undisturbed: dict[str, str], tmp_path: Path
-) -> None:
-    names = ("newest snapshot", "both snapshots", "late mask", "early mask", "missing mask", "journal")
-    doomed = [
-        DoomedRun(str(clip), str(mask), str(tmp_path / name), ("after", "00012.png", 1), snapshot_every=EVERY)
-        for name in names
-    ]
-    assert end_runs(doomed, tmp_path) == ["killed"] * len(names)
-    for name in names:
-        snapshots = sorted(path.name for path in (tmp_path / name / "snapshots").iterdir())
-        assert snapshots == ["00000008.safetensors", "00000012.safetensors"], "the newest two are kept"
-    (tmp_path / names[0] / "snapshots/00000012.safetensors").write_bytes(b"x" * 100)
-    for path in (tmp_path / names[1] / "snapshots").iterdir():
+def _break_newest_snapshot(output: Path) -> None:
+    (output / "snapshots/00000009.safetensors").write_bytes(b"x" * 100)
+
+
+def _break_both_snapshots(output: Path) -> None:
+    for path in (output / "snapshots").iterdir():
         path.write_bytes(path.read_bytes()[:-9])
-    write_palette_png(tmp_path / names[2] / "masks/00010.png", np.zeros((64, 96), np.uint8))
-    (tmp_path / names[3] / "masks/00002.png").write_bytes(b"no picture")
-    (tmp_path / names[4] / "masks/00009.png").unlink()
-    journal = tmp_path / names[5] / "journal.jsonl"
-    journal.write_bytes(journal.read_bytes().replace(b'"index": 9', b'"index": 8'))
-    for name, goes_on_at in zip(names, (8, 0, 8, 0, 8, 8), strict=True):
-        assert resumed(clip, mask, tmp_path / name, model).resumed_at == goes_on_at, name
-        assert hashes(tmp_path / name) == undisturbed, name
 
 
-def test_a_run_does_not_go_on_with_other_inputs(clip: Path, mask: Path, model: VideoModel, tmp_path: Path) -> None:
-    output = tmp_path / "out"
-    assert end_runs([DoomedRun(str(clip), str(mask), str(output), ("after", "00005.png", 1))], tmp_path) == ["killed"]
+def _change_a_late_mask(output: Path) -> None:
+    write_palette_png(output / "masks/00007.png", np.zeros((64, 96), np.uint8))
+
+
+def _break_an_early_mask(output: Path) -> None:
+    (output / "masks/00002.png").write_bytes(b"no picture")
+
+
+def _lose_a_mask(output: Path) -> None:
+    (output / "masks/00006.png").unlink()
+
+
+def _break_the_journal(output: Path) -> None:
+    journal = output / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"index": 7', b'"index": 8'))
+
+
+@pytest.mark.parametrize(
+    ("damage", "goes_on_at"),
+    [
+        (_break_newest_snapshot, 6),
+        (_break_both_snapshots, 0),
+        (_change_a_late_mask, 6),
+        (_break_an_early_mask, 0),
+        (_lose_a_mask, 6),
+        (_break_the_journal, 6),
+    ],
+)
+def test_damage_costs_time_but_never_the_result(
+    damage: Callable[[Path], None],
+    goes_on_at: int,
+    clip: Path,
+    mask: Path,
+    model: VideoModel,
+    undisturbed: dict[str, str],
+    wrecks: Wrecks,
+    tmp_path: Path,
+) -> None:
+    output = wrecks.copy(MIDWAY, tmp_path / "out")
+    snapshots = sorted(path.name for path in (output / "snapshots").iterdir())
+    assert snapshots == ["00000006.safetensors", "00000009.safetensors"], "the newest two are kept"
+    damage(output)
+    assert resumed(clip, mask, output, model).resumed_at == goes_on_at
+    assert hashes(output) == undisturbed
+
+
+def test_a_run_does_not_go_on_with_other_inputs(
+    clip: Path, mask: Path, model: VideoModel, wrecks: Wrecks, tmp_path: Path
+) -> None:
+    output = wrecks.copy(MIDWAY, tmp_path / "out")
     before = hashes(output)
     other_clip = tmp_path / "other.mp4"
     other_clip.write_bytes(clip.read_bytes() + b"\0")

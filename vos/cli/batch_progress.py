@@ -7,13 +7,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from pipelines.fleet.events import JobEvent
+    from rich.progress import TaskID
+
+    from pipelines.fleet.events import BatchEvent
 
 
 class BatchProgress(Protocol):
     """Hears of every event of a batch."""
 
-    def hear(self, event: JobEvent) -> None:
+    def hear(self, event: BatchEvent) -> None:
         """Something happened."""
 
     def __enter__(self) -> Self: ...
@@ -26,7 +28,7 @@ class BatchProgress(Protocol):
 class Silent:
     """Says nothing."""
 
-    def hear(self, event: JobEvent) -> None:
+    def hear(self, event: BatchEvent) -> None:
         pass
 
     def __enter__(self) -> Self:
@@ -41,26 +43,84 @@ class Silent:
 class JsonLines(Silent):
     """Every event as one JSON object."""
 
-    def hear(self, event: JobEvent) -> None:
-        print(event.as_json(), file=sys.stderr, flush=True)  # noqa: T201
+    def hear(self, event: BatchEvent) -> None:
+        _say(event.as_json())
 
 
 class PlainLines(Silent):
     """A line for each job that ends."""
 
-    def hear(self, event: JobEvent) -> None:
-        from pipelines.fleet.events import JobDone, JobFailed, JobRetried
+    def __init__(self) -> None:
+        self._jobs = 0
+        self._ended = 0
 
-        if isinstance(event, JobDone):
-            result = event.result
-            text = f"{event.name}: {result.frames} frames, {result.fps:.1f} fps"
-        elif isinstance(event, JobFailed):
-            text = f"{event.name}: failed: {event.problem}"
-        elif isinstance(event, JobRetried):
-            text = f"{event.name}: will be tried again: {event.problem}"
-        else:
-            return
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+    def hear(self, event: BatchEvent) -> None:
+        from pipelines.fleet.events import BatchOpened, JobDone, JobFailed
+
+        if isinstance(event, BatchOpened):
+            self._jobs, self._ended = event.jobs, event.done
+        if isinstance(event, (JobDone, JobFailed)):
+            self._ended += 1
+        if (text := ending_of(event)) is not None:
+            _say(f"[{self._ended}/{self._jobs}] {text}")
+
+
+class LiveTable(Silent):
+    """One line per running video (frame, fps, time left) over a line of totals; endings scroll by above."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True, highlight=False),
+        )
+        self._total = self._bar.add_task("all videos", total=None, rate="")
+        self._running: dict[int, TaskID] = {}
+
+    def hear(self, event: BatchEvent) -> None:
+        from pipelines.fleet.events import BatchOpened, JobDone, JobFailed, JobProgress, JobRetried, JobStarted
+
+        if isinstance(event, BatchOpened):
+            self._bar.update(self._total, total=event.jobs, completed=event.done)
+        elif isinstance(event, JobStarted):
+            self._running[event.number] = self._bar.add_task(event.name, total=None, rate="")
+        elif isinstance(event, JobProgress):
+            task = self._running[event.number]
+            self._bar.update(task, completed=event.frame, total=event.frames, rate=f"{event.fps:.1f} fps")
+        elif isinstance(event, (JobDone, JobFailed, JobRetried)):
+            self._bar.remove_task(self._running.pop(event.number))
+            if not isinstance(event, JobRetried):
+                self._bar.advance(self._total)
+            self._bar.console.print(ending_of(event), markup=False)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def ending_of(event: BatchEvent) -> str | None:
+    """How an attempt ended, in words; None for events that end nothing."""
+    from pipelines.fleet.events import JobDone, JobFailed, JobRetried
+
+    if isinstance(event, JobDone):
+        return f"{event.name}: {event.result.frames} frames, {event.result.fps:.1f} fps"
+    if isinstance(event, JobFailed):
+        return f"{event.name}: failed: {event.problem}"
+    if isinstance(event, JobRetried):
+        return f"{event.name}: will be tried again: {event.problem}"
+    return None
 
 
 def choose_batch_progress(*, quiet: bool, as_json: bool) -> BatchProgress:
@@ -69,4 +129,8 @@ def choose_batch_progress(*, quiet: bool, as_json: bool) -> BatchProgress:
         return Silent()
     if as_json:
         return JsonLines()
-    return PlainLines()
+    return LiveTable() if sys.stderr.isatty() else PlainLines()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vos.cli.batch import stop_on_signals
+from vos.cli.fleet_options import crew_maker, fleet_options
 from vos.cli.options import model_options
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ _PROMPTS = ("mask", "stroke", "box", "point")
 )
 @model_options
 @click.option("--absent-below", type=click.FloatRange(0, 1), default=0.5, show_default=True)
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each worker.")
+@fleet_options
 @click.option("--resume", is_flag=True, help="Go on with what was left undone in the output folder.")
 @click.option("--no-score", is_flag=True, help="Only write predictions, for splits whose truth is not public.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the report on stdout.")
@@ -53,7 +55,13 @@ def benchmark(
     device: str,
     short_side: int,
     absent_below: float,
+    workers: int | None,
+    gpus: str | None,
+    fraction: float | None,
     threads: int,
+    address: str | None,
+    stall: float,
+    retries: int,
     resume: bool,
     no_score: bool,
     as_json: bool,
@@ -71,7 +79,6 @@ def benchmark(
     """
     from eval.datasets import find_dataset
     from pipelines.datasets.benchmark import BenchmarkRequest, run_benchmark
-    from pipelines.fleet.crew import SoloCrew
     from pipelines.fleet.jobs import ModelSpec
     from vos.cli.batch_progress import choose_batch_progress
 
@@ -87,12 +94,25 @@ def benchmark(
         threads=threads,
     )
     folder = output or Path(f"{dataset}_{chosen_split}_{prompt}_vos")
-    with choose_batch_progress(quiet=quiet, as_json=as_json) as progress:
+    with (
+        stop_on_signals("go on with the same command and --resume"),
+        crew_maker(
+            workers=workers,
+            gpus=gpus,
+            fraction=fraction,
+            threads=threads,
+            address=address,
+            stall=stall,
+            device=device,
+        ) as hire,
+        choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
+    ):
         outcome = run_benchmark(
             request,
             folder,
-            lambda: SoloCrew(threads=threads),
+            hire,
             resume=resume,
+            retries=retries,
             score=not no_score,
             on_event=progress.hear,
         )

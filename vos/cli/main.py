@@ -16,11 +16,14 @@ COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on the first."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
+    "batch": CommandEntry("vos.cli.batch:batch", "Masks for many videos, with workers, retries and resume."),
     "benchmark": CommandEntry("vos.cli.benchmark:benchmark", "Track a whole data set and score the masks."),
     "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
     "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
     "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
+    "verify": CommandEntry("vos.cli.verify:verify", "Check finished masks against their clip, frame by frame."),
     "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),
+    "export": CommandEntry("vos.cli.export_model:export", "Write a model as ONNX or TorchScript."),
     "perf": CommandEntry("vos.cli.perf:perf", "Measure speed and memory on this machine."),
 }
 

@@ -77,6 +77,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="With --on-absent stop: end after this many frames without any object.",
 )
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    help="Stay below this, such as 800M or 1.5G: shorter queues, then fewer remembered frames; or refuse.",
+)
 @click.option("--fps", "rate", metavar="RATE", help="Frames per second of an image folder, such as 25 or 30000/1001.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -101,6 +106,7 @@ def track(
     absent_below: float,
     on_absent: OnAbsent,
     stop_after: int,
+    max_memory: str | None,
     rate: str | None,
     as_json: bool,
     quiet: bool,
@@ -124,10 +130,12 @@ def track(
 
     from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
+    from vos.memory_budget import parse_size
     from vos.output_folder import OutputFolder
     from vos.tracking_run import TrackJob, run_job
     from vos.video_model import load_model
 
+    limit = None if max_memory is None else parse_size(max_memory)
     OutputFolder(folder).check(overwrite=overwrite, resume=resume)
     keep_freed_memory()
     loaded = load_model(model, device=device, weights=weights, short_side=short_side)
@@ -149,6 +157,7 @@ def track(
             stop_after=stop_after,
             resume=resume,
             snapshot_every=snapshot_every,
+            max_memory=limit,
             on_frame=progress.advance,
         )
     return report(outcome, as_json=as_json, quiet=quiet)

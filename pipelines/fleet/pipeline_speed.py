@@ -1,0 +1,138 @@
+"""Where the time of one worker goes: decoding, inference, writing, waiting; and what their overlap buys."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.benchmarks.clips import write_clip
+from vos.export import BackgroundSink, MaskSink, OverlaySink, PalettePngSink
+from vos.prompts import Prompt
+from vos.propagation import prompts_by_frame
+from vos.results import FrameResult
+from vos.tracker import VideoTracker
+from vos.video import Frame, ReadAhead, VideoInfo, open_source
+from vos.video_model import VideoModel
+
+_WARM_UP_FRAMES = 5
+
+Prompts = dict[int, list[Prompt]]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpeed:
+    """Milliseconds per frame of one video.
+
+    Attributes:
+        frames: Length of the clip.
+        decode, infer, write: Each stage by itself, with nothing beside it.
+        together: The stages in their threads, as `vos track` and the workers of a fleet run them.
+        wait_for_decode: Of `together`: the tracker waits for a frame.
+        wait_for_write: Of `together`: the tracker waits because the queue of the writers is full, or for their end.
+    """
+
+    frames: int
+    decode: float
+    infer: float
+    write: float
+    together: float
+    wait_for_decode: float
+    wait_for_write: float
+
+    @property
+    def slowest(self) -> str:
+        """The stage that limits the rest."""
+        return max(("decode", "infer", "write"), key=lambda name: float(getattr(self, name)))
+
+    @property
+    def efficiency(self) -> float:
+        """Time of the slowest stage by itself over the time together; 1 when everything else is hidden behind it."""
+        return float(getattr(self, self.slowest)) / self.together
+
+    @property
+    def gain(self) -> float:
+        """Time of the stages one after the other over the time together."""
+        return (self.decode + self.infer + self.write) / self.together
+
+
+def measure_pipeline(
+    model: VideoModel, *, width: int, height: int, frames: int, objects: int, overlay: bool
+) -> PipelineSpeed:
+    """Measures the stages one by one and together, on a synthetic clip."""
+    with tempfile.TemporaryDirectory(prefix="vos-perf-") as folder:
+        root = Path(folder)
+        clip = root / "clip.mp4"
+        prompts = prompts_by_frame(write_clip(clip, width, height, frames, objects))
+
+        def sinks(name: str) -> list[MaskSink]:
+            target = root / name
+            target.mkdir()
+            chosen: list[MaskSink] = [PalettePngSink(target / "masks")]
+            return [*chosen, OverlaySink(target / "overlay.mp4")] if overlay else chosen
+
+        with open_source(clip) as source:
+            info = source.info
+            kept: list[Frame] = []
+            decode = _timed(lambda: kept.extend(source))
+        warm_up = VideoTracker(model)
+        for frame in kept[:_WARM_UP_FRAMES]:
+            warm_up.step(frame.rgb, prompts.get(frame.index, ()))
+        results: list[FrameResult] = []
+        infer = _timed(lambda: _infer(VideoTracker(model), kept, prompts, results))
+        write = _timed(lambda: _write(sinks("alone"), info, kept, results))
+        kept.clear()
+        results.clear()
+        together, for_decode, for_write = _overlapped(model, clip, prompts, sinks("together"))
+    per_frame = 1000 / frames
+    return PipelineSpeed(
+        frames, *(value * per_frame for value in (decode, infer, write, together, for_decode, for_write))
+    )
+
+
+def _timed(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def _infer(tracker: VideoTracker, frames: list[Frame], prompts: Prompts, results: list[FrameResult]) -> None:
+    for frame in frames:
+        prompted = prompts.get(frame.index, ())
+        results.append(tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base))
+
+
+def _write(sinks: list[MaskSink], info: VideoInfo, frames: list[Frame], results: list[FrameResult]) -> None:
+    for sink in sinks:
+        sink.open(info)
+    for frame, result in zip(frames, results, strict=True):
+        for sink in sinks:
+            sink.write(frame, result)
+    for sink in sinks:
+        sink.close()
+
+
+def _overlapped(model: VideoModel, clip: Path, prompts: Prompts, sinks: list[MaskSink]) -> tuple[float, float, float]:
+    """Seconds in all, waiting for frames, and waiting for writers."""
+    for_decode = for_write = 0.0
+    with open_source(clip) as source:
+        tracker = VideoTracker(model)
+        began = time.perf_counter()
+        background = BackgroundSink(sinks)
+        background.open(source.info)
+        frames = iter(ReadAhead(source))
+        while True:
+            asked = time.perf_counter()
+            frame = next(frames, None)
+            for_decode += time.perf_counter() - asked
+            if frame is None:
+                break
+            prompted = prompts.get(frame.index, ())
+            result = tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base)
+            offered = time.perf_counter()
+            background.write(frame, result)
+            for_write += time.perf_counter() - offered
+        for_write += _timed(background.close)
+        return time.perf_counter() - began, for_decode, for_write

@@ -1,0 +1,64 @@
+"""The worker: a process that owns decoding, model and encoding of one video at a time. Runs inside a Ray actor."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+
+from pipelines.fleet.crew import Assignment, Report, attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a worker is doing: the job's number (None between jobs), masks done, the total if known."""
+
+    number: int | None
+    frame: int
+    frames: int | None
+
+
+class FleetWorker:
+    """Frames stay in this process: only assignments come in, and only heartbeats and reports go out.
+
+    Args:
+        threads: CPU threads of the network.
+        gpu_fraction: Share of the GPU's memory that the process may use; Ray itself does not limit it.
+    """
+
+    def __init__(self, threads: int, gpu_fraction: float | None) -> None:
+        # Imported here: the driver makes the class known to Ray without loading torch.
+        from pipelines.fleet.runner import JobRunner
+
+        if gpu_fraction is not None and gpu_fraction < 1:
+            import torch
+
+            torch.cuda.set_per_process_memory_fraction(gpu_fraction)
+        self._runner = JobRunner(threads=threads)
+        self._lock = threading.Lock()
+        self._beat = Heartbeat(None, 0, None)
+
+    def process(self) -> int:
+        """Process id; answers once the worker is ready."""
+        return os.getpid()
+
+    def run(self, assignment: Assignment) -> Report:
+        """Does one job."""
+        self._tell(Heartbeat(assignment.number, 0, None))
+        try:
+            return attempt(
+                self._runner,
+                assignment,
+                lambda done, total: self._tell(Heartbeat(assignment.number, done, total)),
+            )
+        finally:
+            self._tell(Heartbeat(None, 0, None))
+
+    def heartbeat(self) -> Heartbeat:
+        """Answers while `run` is at work, from a thread of its own."""
+        with self._lock:
+            return self._beat
+
+    def _tell(self, beat: Heartbeat) -> None:
+        with self._lock:
+            self._beat = beat

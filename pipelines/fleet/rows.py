@@ -1,0 +1,254 @@
+"""From rows of text to jobs, with every check that needs no decoding; all errors are found before anything runs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipelines.fleet.job_list import Row, stem_of
+from pipelines.fleet.jobs import NEGATIVE_MARK, PROMPT_FILE_KINDS, JobSpec, ModelSpec, PromptSource, load_prompts
+from vos.errors import PromptError, UsageError
+from vos.video_model import MODELS
+
+SHOWN_PROBLEMS = 50
+
+# A name becomes a folder: one level, not hidden, nothing that a file system or a shell could take amiss.
+_NAME = re.compile(r"[^\W_.][\w .+,=@()\[\]-]*", re.UNICODE)
+_MAX_NAME = 200
+RESERVED_NAMES = frozenset({"journal.sqlite", "journal.sqlite-wal"})
+
+
+class JobListError(UsageError):
+    """Rows that cannot be jobs. The message names each of them (the first 50) and what is wrong."""
+
+    def __init__(self, problems: list[str], total: int) -> None:
+        super().__init__(problems, total)
+        self.problems = problems
+        self.total = total
+
+    def __str__(self) -> str:
+        more = "" if self.total <= len(self.problems) else f"\n  and {self.total - len(self.problems)} more"
+        return f"{self.total} of the jobs cannot be run; nothing was started\n  " + "\n  ".join(self.problems) + more
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for jobs whose row does not say otherwise.
+
+    Attributes:
+        output: A job's folder is <output>/<name>.
+        require_empty: Refuse jobs whose folder holds something already.
+    """
+
+    output: Path
+    model: ModelSpec = field(default_factory=ModelSpec)
+    absent_below: float = 0.5
+    overlay: bool = False
+    contact_sheet: bool = False
+    rate: str | None = None
+    require_empty: bool = True
+
+
+class _RowError(Exception):
+    """What is wrong with one row."""
+
+
+def job_specs(rows: Iterable[Row], defaults: Defaults) -> Iterator[JobSpec]:
+    """Jobs of rows, one at a time. A row with a problem gives no job; after the last row all problems are raised.
+
+    Raises:
+        JobListError: Some rows cannot be jobs.
+        UsageError: There is no row.
+    """
+    problems: list[str] = []
+    total = count = 0
+    first_of_name: dict[str, str] = {}
+    for row in rows:
+        count += 1
+        try:
+            spec = _spec(row, defaults)
+            # Case decides nothing on some file systems, so two names must differ in more than that.
+            earlier = first_of_name.setdefault(spec.name.casefold(), row.where)
+            if earlier is not row.where:
+                raise _RowError(f"the name {spec.name!r} is taken by {earlier}; give it a name of its own")
+        except (_RowError, PromptError, UsageError) as error:
+            total += 1
+            if len(problems) < SHOWN_PROBLEMS:
+                problems.append(f"{row.where}: {error}")
+            continue
+        yield spec
+    if total:
+        raise JobListError(problems, total)
+    if not count:
+        raise UsageError("the list of jobs is empty")
+
+
+def _spec(row: Row, defaults: Defaults) -> JobSpec:
+    if row.problem is not None:
+        raise _RowError(row.problem)
+    unknown = [name for name in row.values if name not in COLUMNS]
+    if unknown:
+        raise _RowError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
+    if "video" not in row.values:
+        raise _RowError("no video")
+    draft = _Draft(row, defaults)
+    for name, values in row.values.items():
+        COLUMNS[name](draft, name, values)
+    name = draft.name or stem_of(Path(draft.video))
+    _check_name(name)
+    if not draft.prompts:
+        raise _RowError(f"no prompt; give one of {', '.join(_PROMPT_COLUMNS)}")
+    # Prompt files are read by the worker; coordinates can be checked now.
+    written_out = tuple(prompt for prompt in draft.prompts if prompt.kind not in PROMPT_FILE_KINDS)
+    if written_out:
+        load_prompts(written_out)
+    output = os.path.join(defaults.output, name)
+    if defaults.require_empty and os.path.isdir(output) and os.listdir(output):
+        raise _RowError(f"{output} is not empty; choose another --output, or pass --overwrite")
+    return JobSpec(
+        name=name,
+        video=draft.video,
+        prompts=tuple(draft.prompts),
+        output=output,
+        model=draft.model,
+        absent_below=draft.absent_below,
+        overlay=draft.overlay,
+        contact_sheet=draft.contact_sheet,
+        rate=draft.rate,
+    )
+
+
+def _check_name(name: str) -> None:
+    if len(name) > _MAX_NAME or not _NAME.fullmatch(name) or name.endswith(" ") or name in RESERVED_NAMES:
+        raise _RowError(
+            f"{name!r} cannot be the name of a folder: begin with a letter or digit, use letters, digits and "
+            f"' .+,=@()[]_-', at most {_MAX_NAME}"
+        )
+
+
+class _Draft:
+    """A job while its columns are read."""
+
+    def __init__(self, row: Row, defaults: Defaults) -> None:
+        self.base = row.base
+        self.video = ""
+        self.name = ""
+        self.prompts: list[PromptSource] = []
+        self.model = defaults.model
+        self.absent_below = defaults.absent_below
+        self.overlay = defaults.overlay
+        self.contact_sheet = defaults.contact_sheet
+        self.rate = defaults.rate
+
+
+_Reader = Callable[[_Draft, str, list[str]], None]
+
+
+def _single(name: str, values: list[str]) -> str:
+    if len(values) != 1:
+        raise _RowError(f"{name}: one value expected, not {len(values)}")
+    return values[0]
+
+
+def _existing(draft: _Draft, name: str, value: str) -> str:
+    path = os.path.join(draft.base, value)
+    if not os.path.exists(path):
+        raise _RowError(f"{name} {value}: no such file")
+    return path
+
+
+def _read_video(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.video = _existing(draft, name, _single(name, values))
+
+
+def _read_name(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.name = _single(name, values)
+
+
+def _read_prompt_files(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.prompts += [PromptSource(name, _existing(draft, name, value)) for value in values]
+
+
+def _read_prompt_values(draft: _Draft, name: str, values: list[str]) -> None:
+    kind, mark = ("point", NEGATIVE_MARK) if name == "negative_point" else (name, "")
+    draft.prompts += [PromptSource(kind, mark + value) for value in values]
+
+
+def _read_model(draft: _Draft, name: str, values: list[str]) -> None:
+    value = _single(name, values)
+    if value not in MODELS:
+        raise _RowError(f"model {value}: unknown; choose one of {', '.join(MODELS)}")
+    draft.model = replace(draft.model, name=value)
+
+
+def _read_weights(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.model = replace(draft.model, weights=_existing(draft, name, _single(name, values)))
+
+
+def _read_short_side(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.model = replace(draft.model, short_side=int(_number(name, values, 64, 2048)))
+
+
+def _read_absent_below(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.absent_below = _number(name, values, 0, 1)
+
+
+def _read_overlay(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.overlay = _yes_or_no(name, values)
+
+
+def _read_contact_sheet(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.contact_sheet = _yes_or_no(name, values)
+
+
+def _read_rate(draft: _Draft, name: str, values: list[str]) -> None:
+    from vos.video import parse_rate
+
+    draft.rate = _single(name, values)
+    parse_rate(draft.rate)
+
+
+def _number(name: str, values: list[str], low: float, high: float) -> float:
+    text = _single(name, values)
+    try:
+        value = float(text)
+    except ValueError:
+        raise _RowError(f"{name} {text}: not a number") from None
+    if not low <= value <= high:
+        raise _RowError(f"{name} {text}: must be between {low:g} and {high:g}")
+    return value
+
+
+def _yes_or_no(name: str, values: list[str]) -> bool:
+    text = _single(name, values).lower()
+    if text not in ("true", "false", "yes", "no", "1", "0"):
+        raise _RowError(f"{name} {text}: must be true or false")
+    return text in ("true", "yes", "1")
+
+
+_PROMPT_COLUMNS: dict[str, _Reader] = {
+    "script": _read_prompt_files,
+    "mask": _read_prompt_files,
+    "stroke": _read_prompt_files,
+    "box": _read_prompt_values,
+    "point": _read_prompt_values,
+    "negative_point": _read_prompt_values,
+    "polygon": _read_prompt_values,
+}
+
+# Column of a manifest -> what it sets.
+COLUMNS: dict[str, _Reader] = {
+    "video": _read_video,
+    "name": _read_name,
+    **_PROMPT_COLUMNS,
+    "model": _read_model,
+    "weights": _read_weights,
+    "short_side": _read_short_side,
+    "absent_below": _read_absent_below,
+    "overlay": _read_overlay,
+    "contact_sheet": _read_contact_sheet,
+    "rate": _read_rate,
+}

@@ -1,0 +1,73 @@
+"""What the options that choose workers and processors say about mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+import torch
+
+from pipelines.fleet.crew import Crew, SoloCrew
+from pipelines.fleet.ray_cluster import OBJECT_STORE_BYTES, shared_memory_note
+from vos.cli.fleet_options import choose_gpus, crew_maker
+from vos.errors import UsageError
+
+
+def maker(**options: Any) -> AbstractContextManager[Callable[[], Crew]]:
+    values: dict[str, Any] = {
+        "workers": None,
+        "gpus": None,
+        "fraction": None,
+        "threads": 1,
+        "address": None,
+        "stall": 300.0,
+        "device": "cpu",
+    }
+    return crew_maker(**(values | options))
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+def test_one_worker_needs_no_ray() -> None:
+    with maker(workers=1) as hire:
+        assert isinstance(hire(), SoloCrew)
+
+
+def test_a_cluster_needs_a_number_of_workers() -> None:
+    with pytest.raises(UsageError, match="--workers"), maker(address="auto"):
+        pass
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_gpus_are_chosen_by_number_and_by_default_all() -> None:
+    assert choose_gpus("all", "auto") == choose_gpus(None, "auto") == (0, 1)
+    assert choose_gpus("1", "auto") == (1,)
+    assert choose_gpus(None, "cpu") == choose_gpus("none", "auto") == ()
+    with pytest.raises(UsageError, match="no GPU 2"):
+        choose_gpus("0,2", "auto")
+    with pytest.raises(UsageError, match="must be all, none"):
+        choose_gpus("first", "auto")
+
+
+def test_all_gpus_of_a_machine_without_one_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UsageError, match="no GPU is available"):
+        choose_gpus("all", "auto")
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_workers_cannot_take_more_of_the_gpus_than_there_is() -> None:
+    with pytest.raises(UsageError, match="more than 2 GPU"), maker(workers=5, fraction=0.5, device="auto"):
+        pass
+
+
+def test_too_little_shared_memory_is_explained() -> None:
+    note = shared_memory_note(64 * 2**20)
+    assert note is not None and "64 MiB" in note and "--shm-size" in note
+    assert shared_memory_note(OBJECT_STORE_BYTES) is None
+    assert shared_memory_note(None) is None
