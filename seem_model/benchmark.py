@@ -6,7 +6,6 @@ less; ratios of one run compare, absolute numbers depend on the machine.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,16 +13,13 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from seem_model.attention_table import DEMO, Group
-from seem_model.configs import DECODER_LAYERS, HIDDEN_DIM, NUM_HEADS, NUM_LEVELS, SeemConfig
-from seem_model.decoder.decoder import Decoder
+from seem_model.configs import HIDDEN_DIM, NUM_CLASSES, SeemConfig
 from seem_model.decoder.inputs import DecoderInputs, PointPrompts
-from seem_model.decoder.output import unit
-from seem_model.layers import MultiheadAttention, sine_positions
 from seem_model.pixel_decoders import PixelFeatures
+from seem_model.plain import plain_decode
 from seem_model.pseudo_weights import pseudo_model
 from seem_model.seem import EncodedImage, Seem
 
@@ -86,6 +82,8 @@ class FrameBenchmark:
         self.model = pseudo_model(replace(config, table=DEMO)).to(self.device)
         self.image = benchmark_image(height, width)
         self.size = (height, width)
+        # The plain path predicts classes after every layer; which classes does not matter for its cost.
+        self._classes = torch.zeros(NUM_CLASSES + 1, HIDDEN_DIM, device=self.device)
 
     def compile(self) -> None:
         """Compiles backbone and pixel decoder."""
@@ -134,9 +132,10 @@ class FrameBenchmark:
             maps = self.model.backbone_features(prepared)
             marks.append(self._now())
             pixels = self.model.sem_seg_head.pixel_decoder(maps)
-            full = pixels.mask_features.full
+            # Computed here and kept, as the released pixel decoder makes them.
+            _ = pixels.mask_features.full
             marks.append(self._now())
-            _check(plain_decode(self.model.decoder, pixels.levels, full, own))
+            _check(plain_decode(self.model.decoder, pixels, own, self._classes).selected)
             marks.append(self._now())
             spent = [before + mark - marks[0] for before, mark in zip(spent, marks, strict=True)]
         return spent
@@ -163,64 +162,6 @@ def decode_frame(model: Seem, image: EncodedImage, prompts: PointPrompts) -> Ten
     output = model.decoder(image.pixels, DecoderInputs(visual=prompts), groups=frozenset({Group.OBJECT_QUERIES}))
     chosen = output.point_scores(prompts.positive).argmax(dim=2)
     return output.mask_logits(Group.OBJECT_QUERIES, chosen)[:, 0]
-
-
-def plain_decode(decoder: Decoder, levels: tuple[Tensor, ...], mask_features: Tensor, prompts: PointPrompts) -> Tensor:
-    """(1, h, w) mask logits of one object, computed as the released code does it.
-
-    All tokens are rows of every layer, attention is softmax with averaged weights, and masks of all queries at full
-    size and class scores are predicted ten times.
-    """
-    count = decoder.num_queries
-    x, positions = decoder.query_feat.weight[None], decoder.query_embed.weight[None]
-    classes = torch.zeros(134, HIDDEN_DIM, device=x.device)
-    sizes = [(m.shape[-2], m.shape[-1]) for m in levels]
-    masks, readable = _plain_heads(decoder, x, mask_features, classes, sizes[0])
-    for layer in range(DECODER_LAYERS):
-        level = layer % NUM_LEVELS
-        values = (levels[level] + decoder.level_embed.weight[level][:, None, None]).flatten(2).transpose(1, 2)
-        keys = values + sine_positions(levels[level]).flatten(2).transpose(1, 2)
-        cross = decoder.cross_attention[layer]
-        x = cross.norm(x + _plain_attention(cross.multihead_attn, x + positions, keys, values, readable))
-        tokens = prompts.tokens[level]
-        rows, row_positions = torch.cat((x, tokens), dim=1), torch.cat((positions, tokens), dim=1)
-        may_read = torch.ones(rows.shape[1], rows.shape[1], dtype=torch.bool, device=x.device)
-        may_read[count:, :count] = False
-        own = decoder.self_attention[layer]
-        located = rows + row_positions
-        rows = own.norm(rows + _plain_attention(own.self_attn, located, located, rows, may_read[None]))
-        rows = decoder.transformer_ffn_layers[layer](rows)
-        x = rows[:, :count]
-        masks, readable = _plain_heads(decoder, x, mask_features, classes, sizes[(layer + 1) % NUM_LEVELS])
-    scores = decoder.mask_embed(decoder.decoder_norm(x)) @ prompts.positive.transpose(1, 2)
-    return masks[:, int(scores[0, :, 0].argmax())]
-
-
-def _plain_heads(
-    decoder: Decoder, x: Tensor, mask_features: Tensor, classes: Tensor, size: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
-    normed = decoder.decoder_norm(x)
-    _ = unit(normed @ decoder.class_embed) @ classes.t()
-    masks = torch.einsum("bqc,bchw->bqhw", decoder.mask_embed(normed), mask_features)
-    readable = F.interpolate(masks, size, mode="bilinear", align_corners=False).sigmoid().flatten(2) >= 0.5
-    return masks, readable | ~readable.any(dim=2, keepdim=True)
-
-
-def _plain_attention(
-    attention: MultiheadAttention, queries: Tensor, keys: Tensor, values: Tensor, readable: Tensor
-) -> Tensor:
-    def heads(x: Tensor, part: int) -> Tensor:
-        projected = F.linear(x, attention.in_proj_weight.chunk(3)[part], attention.in_proj_bias.chunk(3)[part])
-        return projected.unflatten(-1, (NUM_HEADS, -1)).transpose(1, 2)
-
-    query, key, value = heads(queries, 0), heads(keys, 1), heads(values, 2)
-    mask = readable[:, None].repeat(1, NUM_HEADS, 1, 1)
-    logits = (query / math.sqrt(query.shape[-1])) @ key.transpose(2, 3)
-    weights = logits.masked_fill(~mask, -torch.inf).softmax(-1)
-    # The average over heads is what the released attention returns beside its output; nothing reads it.
-    _ = weights.mean(dim=1)
-    result: Tensor = attention.out_proj((weights @ value).transpose(1, 2).flatten(2))
-    return result
 
 
 def _select(prompts: PointPrompts, index: int) -> PointPrompts:

@@ -18,6 +18,7 @@ import torch
 from seem_model.configs import config_named
 from seem_model.pseudo_weights import pseudo_model
 from seem_model.seem import Seem
+from tests.seem_model.golden_mismatch import GoldenMismatch
 
 REPOSITORY = Path(__file__).parents[2]
 GOLDENS = Path(os.environ.get("SEEM_GOLDENS", REPOSITORY.parent / "shared" / "goldens" / "seem"))
@@ -77,11 +78,14 @@ class Golden:
         stats = self._arrays.get(f"{name}__stats")
         scale = max(float(stored.std() if stats is None else stats[1]), 1e-12)
         sampled = mine.reshape(-1)[::step]
-        close = {"rtol": tolerance, "atol": tolerance * scale, "err_msg": f"{self.name}: {name}"}
-        np.testing.assert_allclose(sampled, stored.reshape(-1), **close)
-        if stats is not None:
-            np.testing.assert_allclose([mine.mean(), mine.std(), np.abs(mine).mean()], stats[:3], **close)
         deviation = float(np.abs(sampled - stored.reshape(-1)).max() / scale)
+        close = {"rtol": tolerance, "atol": tolerance * scale, "err_msg": f"{self.name}: {name}"}
+        try:
+            np.testing.assert_allclose(sampled, stored.reshape(-1), **close)
+            if stats is not None:
+                np.testing.assert_allclose([mine.mean(), mine.std(), np.abs(mine).mean()], stats[:3], **close)
+        except AssertionError as difference:
+            raise GoldenMismatch(str(difference), deviation) from None
         _worst_deviation[self.name] = max(_worst_deviation.get(self.name, 0.0), deviation)
 
     def assert_same_mask(self, name: str, mask: torch.Tensor | np.ndarray) -> None:
