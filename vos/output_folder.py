@@ -56,16 +56,20 @@ class OutputFolder:
     def _written_by_runs(self) -> list[Path]:
         """Existing files with the names that runs give; anything else in the folder is not ours to remove."""
         own = [self.overlay, self.contact_sheet, self.record, self.journal]
+        own += [self.root / row.place for row in FORMATS.values()]
+        # What a killed run left under temporary names. Masks have theirs below: looking once per mask would take
+        # minutes in the folder of a long run.
+        own += [p for path in own for p in self.root.glob(f".{glob.escape(path.name)}.*.part")]
+        own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
         for row in FORMATS.values():
             place = self.root / row.place
             own += [p for p in [*place.glob("*.png"), *place.glob("*/*.png")] if _is_mask(p.relative_to(place))]
-            own.append(place)
-        own += [p for p in self.snapshots.glob("*.safetensors") if p.stem.isdecimal()]
-        # What a killed run left under temporary names.
-        own += [p for path in own for p in path.parent.glob(f".{glob.escape(path.name)}.*.part")]
-        own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
-        own += self.snapshots.glob(".*.safetensors.*.part")
+        own += self._written_snapshots()
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
+
+    def _written_snapshots(self) -> list[Path]:
+        whole = [p for p in self.snapshots.glob("*.safetensors") if p.stem.isdecimal()]
+        return [*whole, *self.snapshots.glob(".*.safetensors.*.part")]
 
     def _folders(self) -> list[Path]:
         """Existing folders that runs make, inner ones first."""
@@ -122,9 +126,8 @@ class OutputFolder:
     def clear_snapshots(self) -> None:
         """Removes the snapshots of a run that is done, or that is about to be replaced."""
         with self._writing():
-            for path in self._written_by_runs():
-                if path.parent == self.snapshots:
-                    path.unlink(missing_ok=True)
+            for path in self._written_snapshots():
+                path.unlink(missing_ok=True)
             if self.snapshots.is_dir() and not any(self.snapshots.iterdir()):
                 self.snapshots.rmdir()
 

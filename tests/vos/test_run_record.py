@@ -229,6 +229,30 @@ def test_overwriting_leaves_no_empty_folders_behind(tmp_path: Path) -> None:
     assert [path.name for path in root.iterdir()] == ["run.json"]
 
 
+def test_clearing_looks_through_a_folder_a_fixed_number_of_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    scandir = os.scandir
+
+    def counted(path: Any) -> Any:
+        looks.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    counts = []
+    for frames in (5, 80):
+        folder = OutputFolder(tmp_path / str(frames))
+        folder.masks.mkdir(parents=True)
+        for index in range(frames):
+            (folder.masks / f"{index:05d}.png").write_bytes(b"x")
+        looks.clear()
+        folder.clear_for_start()
+        counts.append(len(looks))
+        assert not folder.masks.exists()
+    assert counts[0] == counts[1] > 0
+
+
 def test_resuming_keeps_what_can_go_on_and_removes_the_rest(tmp_path: Path) -> None:
     root = tmp_path / "out"
     everything_a_run_writes(root)
