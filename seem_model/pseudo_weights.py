@@ -44,6 +44,7 @@ def pseudo_weight(name: str, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
+@torch.inference_mode(False)  # tensors made in inference mode could not be shared with a model built outside it
 def pseudo_model(config: SeemConfig, *, with_text: bool = False, known: Mapping[str, Tensor] | None = None) -> Seem:
     """A model in eval mode with pseudo-random weights.
 
