@@ -18,12 +18,13 @@ _SUBSAMPLING = 2
 _DECIDED = 3.9
 
 
-def refine_edges(rgb: np.ndarray, logits: np.ndarray) -> np.ndarray:
+def refine_edges(rgb: np.ndarray, logits: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Moves a mask's border to edges of the picture.
 
     Args:
         rgb: (H, W, 3) uint8.
-        logits: (H, W) float32 mask logits at the picture's size; the mask is where they are positive.
+        logits: (H, W) float32 mask logits at the picture's size.
+        mask: (H, W) bool, the pixels that the object has so far; only its surroundings are looked at.
 
     Returns:
         (H, W) float32 logits, a new array where something changed.
@@ -32,7 +33,7 @@ def refine_edges(rgb: np.ndarray, logits: np.ndarray) -> np.ndarray:
     radius = max(2, round(_RADIUS_OF_SHORT_SIDE * min(height, width)))
     # Windows reach two radii: the filter averages twice. Doubt further away from the mask has no border to move.
     reach = 2 * radius + _SUBSAMPLING
-    near = _box((logits > 0).view(np.uint8), reach)
+    near = _box(mask.view(np.uint8), reach)
     if logits[near].size == 0:
         return logits
     undecided = np.zeros(logits.shape, np.uint8)

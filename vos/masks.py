@@ -34,23 +34,32 @@ def label_map(
     """
     height, width = size
     labels = np.zeros(size, np.uint16)
-    best: np.ndarray | None = None
     inferred = [i for i, object_id in enumerate(object_ids) if bool(shown[i]) and object_id not in exact]
     if inferred:
         own = logits[inferred].float()
         # log p(background) = sum of log(1 - p) = -sum of softplus(logit); its own logit follows.
         log_background = -own.clamp(-30, 30).exp().log1p().sum(0)
         background_logit = log_background - (-log_background.exp()).log1p().clamp(min=-30)
-        margins = (own - background_logit).cpu().numpy()
-        for row, slot in enumerate(inferred):
-            margin = cv2.resize(margins[row], (width, height), interpolation=cv2.INTER_LINEAR)
-            margin = refine_edges(rgb, margin)
-            wins = margin > 0 if best is None else margin > np.maximum(best, 0)
-            labels[wins] = object_ids[slot]
-            best = margin if best is None else np.maximum(best, margin)
+        small = (own - background_logit).cpu().numpy()
+        margins = [cv2.resize(margin, (width, height), interpolation=cv2.INTER_LINEAR) for margin in small]
+        owner = _owner(margins)
+        refined = [refine_edges(rgb, margin, owner == row + 1) for row, margin in enumerate(margins)]
+        ids = np.array([0, *(object_ids[slot] for slot in inferred)], np.uint16)
+        labels = ids[_owner(refined)]
     for object_id in sorted(exact):
         labels[exact[object_id]] = object_id
     return labels
+
+
+def _owner(margins: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W) int32: 1 + the number of the largest margin over the background, 0 where none is positive."""
+    owner = np.zeros(margins[0].shape, np.int32)
+    best = np.zeros(margins[0].shape, np.float32)
+    for number, margin in enumerate(margins, 1):
+        wins = margin > best
+        owner[wins] = number
+        np.maximum(best, margin, out=best)
+    return owner
 
 
 def soft_masks(logits: Tensor, size: tuple[int, int]) -> np.ndarray:

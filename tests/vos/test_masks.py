@@ -39,10 +39,10 @@ def test_a_coarse_border_moves_to_the_edge_of_the_picture() -> None:
 def test_a_decided_mask_is_left_alone() -> None:
     rgb, _ = picture()
     certain = np.full((HEIGHT, WIDTH), -20, np.float32)
-    assert refine_edges(rgb, certain) is certain
+    assert refine_edges(rgb, certain, certain > 0) is certain
     certain[10:40, 20:70] = 20
     before = certain.copy()
-    refine_edges(rgb, certain)
+    refine_edges(rgb, certain, certain > 0)
     assert np.array_equal(certain, before)
 
 
