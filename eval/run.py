@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -144,8 +145,12 @@ def _mapper(jobs: int) -> Iterator[Callable[[list[_Task]], Iterable[list[np.ndar
 
 
 def _process_context() -> BaseContext:
-    """Forking starts workers in milliseconds but is unsafe beside running threads; then, and elsewhere, spawn."""
-    can_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+    """Forking starts workers in milliseconds but is unsafe beside running threads; then, and elsewhere, spawn.
+
+    Python does not count the threads that torch keeps, and a fork beside them can hang: torch counts as threads.
+    """
+    is_single = threading.active_count() == 1 and "torch" not in sys.modules
+    can_fork = "fork" in multiprocessing.get_all_start_methods() and is_single
     return multiprocessing.get_context("fork" if can_fork else "spawn")
 
 
