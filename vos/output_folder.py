@@ -7,7 +7,7 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,10 +170,15 @@ def _is_mask(path: Path) -> bool:
     return path.stem.isdecimal() and (len(path.parts) == 1 or path.parts[0].isdecimal())
 
 
-def write_json(path: Path, value: object) -> None:
-    """Writes JSON under a temporary name and renames it.
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Writes an object as JSON under a temporary name and renames it. Long lists of plain values take one line each.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+    members = []
+    for name, member in value.items():
+        is_plain = isinstance(member, list) and not any(isinstance(item, (dict, list)) for item in member)
+        text = json.dumps(member) if is_plain else json.dumps(member, indent=2).replace("\n", "\n  ")
+        members.append(f"  {json.dumps(name)}: {text}")
+    write_bytes(path, ("{\n" + ",\n".join(members) + "\n}\n").encode())

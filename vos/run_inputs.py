@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -16,11 +17,15 @@ from vos import __version__
 from vos.errors import VideoError
 from vos.prompts import Prompt
 from vos.prompts.digest import prompts_digest
+from vos.prompts.script import prompt_entry
+from vos.video.border import library_versions
+from vos.video.opening import Backend, choose_backend
 
 # Distributions whose version can change a mask; the OpenCV of a machine is one of the two.
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "opencv-python", "av", "pillow")
 # Recorded, but free to differ: where the same bytes lie, and the interpreter that runs the same packages.
-_NAMES_ONLY = ("video", "source", "python")
+# The content of a prompt has its checksum beside it, which is shorter to print.
+_IS_A_NAME = re.compile(r"(^|\.)(video|source|python)$|^prompts\[\d+\]\.content\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class RunInputs:
     Attributes:
         video: As the user named it.
         fingerprint: `fingerprint` of its files; empty for what can be read only once.
+        decoder: What turns the video into frames, with the versions that can change a pixel.
         prompts: All of them.
         model, weights_sha256, device: Which network, and where it computes.
         threads: CPU threads of the network. Sums that are split differently round differently.
@@ -40,6 +46,7 @@ class RunInputs:
 
     video: str
     fingerprint: dict[str, Any]
+    decoder: dict[str, str]
     prompts: tuple[Prompt, ...]
     model: str
     weights_sha256: str
@@ -53,6 +60,7 @@ class RunInputs:
         """Members of run.json."""
         return {
             "input": {"video": self.video, **self.fingerprint},
+            "decoder": self.decoder,
             "prompts": [
                 {
                     "kind": p.kind,
@@ -60,6 +68,7 @@ class RunInputs:
                     "frame": p.frame,
                     "source": p.source,
                     "sha256": prompts_digest([p]),
+                    "content": prompt_entry(p),
                 }
                 for p in self.prompts
             ],
@@ -71,6 +80,8 @@ class RunInputs:
                 "instructions": self.instructions,
             },
             "options": self.options,
+            # Tracking draws no random numbers; a model that does shall say so here.
+            "seed": None,
             "outputs": self.outputs,
             "versions": {"seem-vos": __version__, "python": platform.python_version(), **_package_versions()},
         }
@@ -78,15 +89,18 @@ class RunInputs:
     def differences(self, record: dict[str, Any]) -> list[str]:
         """What a former run with this run.json was made from, and this run is not; one phrase each."""
         now = json.loads(json.dumps(self.to_json()))
-        before = dict(_leaves("", {name: record.get(name) for name in now}))
-        after = dict(_leaves("", now))
-        keys = [key for key in {**before, **after} if key.rsplit(".", 1)[-1] not in _NAMES_ONLY]
-        missing = "nothing"
-        return [
-            f"{key} was {before.get(key, missing)}, is {after.get(key, missing)}"
-            for key in keys
-            if before.get(key, missing) != after.get(key, missing)
-        ]
+        return record_differences({name: record.get(name) for name in now}, now)
+
+
+def record_differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What two sets of members of run.json do not agree about; one phrase each. Mere names are passed over."""
+    old, new = dict(_leaves("", before)), dict(_leaves("", after))
+    missing = "nothing"
+    return [
+        f"{key} was {old.get(key, missing)}, is {new.get(key, missing)}"
+        for key in {**old, **new}
+        if old.get(key, missing) != new.get(key, missing) and not _IS_A_NAME.search(key)
+    ]
 
 
 def fingerprint(video: str, images: Sequence[Path] = ()) -> dict[str, Any]:
@@ -113,6 +127,15 @@ def fingerprint(video: str, images: Sequence[Path] = ()) -> dict[str, Any]:
             "sha256": digest.hexdigest(),
         }
     return {"bytes": path.stat().st_size, "sha256": _sha256(path)} if path.is_file() else {}
+
+
+def decoder_of(video: str, backend: Backend = "auto") -> dict[str, str]:
+    """Which decoder reads a video, as `open_source` chooses it, and the versions of the libraries that do the work.
+
+    (Pictures of a folder are decoded by Pillow, whose version is recorded with the packages.)
+    """
+    name = choose_backend(video, backend)
+    return {"name": name, **(library_versions() if name in ("pyav", "decord") else {})}
 
 
 def _sha256(path: Path) -> str:

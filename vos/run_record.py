@@ -8,6 +8,7 @@ same file, but for the seconds it took. docs/outputs.md lists the members.
 from __future__ import annotations
 
 import json
+from array import array
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,6 +25,20 @@ from vos.video import Frame, Truncation, VideoInfo
 SCHEMA = 1
 # A run with one of these as its status has nothing left to do.
 FINISHED = ("done", "stopped", "truncated")
+
+
+# What every reader of a record relies on.
+_MEMBERS: dict[str, type] = {
+    "status": str,
+    "frames": int,
+    "input": dict,
+    "prompts": list,
+    "objects": dict,
+    "model": dict,
+    "options": dict,
+    "pts": list,
+    "mask_crc32": list,
+}
 
 
 @dataclass(slots=True)
@@ -60,6 +75,9 @@ class RunRecord:
         self._journal: JournalWriter | None = None
         # Frames that have passed through `write`.
         self.frames = 0
+        # Packed: sixteen bytes per frame, whatever the length of the video.
+        self._pts = array("q")
+        self._checksums = array("Q")
         self._objects: dict[int, _ObjectSummary] = {}
         self._events = PresenceEvents(absent_below)
 
@@ -73,10 +91,15 @@ class RunRecord:
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._journal is None:
             raise RuntimeError("write before open")
-        if result.index >= len(self._finished):
+        if result.index < len(self._finished):
+            entry = self._finished[result.index]
+        else:
             presence = dict(zip(result.object_ids, result.presence, strict=True))
-            self._journal.append(JournalEntry(result.index, result.pts, mask_crc(result.labels), presence))
+            entry = JournalEntry(result.index, result.pts, mask_crc(result.labels), presence)
+            self._journal.append(entry)
         self.frames += 1
+        self._pts.append(entry.pts)
+        self._checksums.append(int(entry.crc32, 16))
         self._events.update(result)
         counts = np.bincount(result.labels.ravel(), minlength=max(result.object_ids, default=0) + 1)
         for object_id, score in zip(result.object_ids, result.presence, strict=True):
@@ -153,6 +176,8 @@ class RunRecord:
             "objects": objects,
             "events": [event.to_json() for event in self._events.events],
             **inputs,
+            "pts": self._pts.tolist(),
+            "mask_crc32": [f"{checksum:08x}" for checksum in self._checksums],
         }
         write_json(self.folder.record, record)
 
@@ -168,8 +193,11 @@ def read_record(folder: OutputFolder) -> dict[str, Any]:
         record = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise OutputError(f"{path}: no such file; {folder.root} is not the output of a run") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OutputError(f"{path}: not a readable run record ({error})") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise OutputError(f"{path}: not a run record of schema {SCHEMA}; another version of seem-vos wrote it")
+    for name, kind in _MEMBERS.items():
+        if not isinstance(record.get(name), kind):
+            raise OutputError(f"{path}: the record is damaged: {name!r} is missing or not what it should be")
     return record

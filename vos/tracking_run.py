@@ -20,7 +20,7 @@ from vos.prompts import Prompt
 from vos.propagation import prompts_by_frame, propagate
 from vos.resident import resident_bytes
 from vos.resume import FinishedFrames, ResumePoint, check_same_inputs, find_resume_point
-from vos.run_inputs import RunInputs, fingerprint
+from vos.run_inputs import RunInputs, decoder_of, fingerprint
 from vos.run_lock import only_run_in
 from vos.run_record import FINISHED, RunRecord, read_record
 from vos.snapshots import SnapshotSink
@@ -266,6 +266,7 @@ def _inputs(
     return RunInputs(
         video=job.video,
         fingerprint=fingerprint(job.video, images),
+        decoder=decoder_of(job.video, (job.source_options or {}).get("backend", "auto")),
         prompts=job.prompts,
         model=model.name,
         weights_sha256=model.weights_sha256,

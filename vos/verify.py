@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vos.errors import OutputError
 from vos.export.palette_png import png_name
 from vos.journal import Journal, JournalEntry, mask_crc, read_journal
 from vos.output_folder import OutputFolder
+from vos.recorded_run import recorded_source_options
 from vos.resume import read_labels
 from vos.run_inputs import fingerprint
 from vos.run_record import FINISHED, read_record
@@ -68,16 +70,11 @@ def verify_run(video: str, output: Path, *, source_options: dict[str, Any] | Non
     """
     folder = OutputFolder(output)
     record = read_record(folder)
-    options = record["options"].get("source", {}) if source_options is None else source_options
-    with open_source(video, **_parsed(options)) as source:
+    options = recorded_source_options(folder, record) if source_options is None else source_options
+    with open_source(video, **options) as source:
         checked = _Checker(folder, record)
         difference = next(checked.problems(video, source), None)
         return Verification(checked.frames, str(record["status"]), difference)
-
-
-def _parsed(options: dict[str, str]) -> dict[str, Any]:
-    """Source options as run.json holds them, back in the types that `open_source` takes."""
-    return {name: int(value) if name == "stream" else value for name, value in options.items()}
 
 
 class _Checker:
@@ -157,6 +154,11 @@ class _Checker:
         for entry in entries:
             for object_id in entry.presence:
                 counts[str(object_id)] = counts.get(str(object_id), 0) + 1
-        recorded = {object_id: value["frames"] for object_id, value in self._record["objects"].items()}
+        objects = self._record["objects"].items()
+        recorded = {object_id: value.get("frames") if isinstance(value, dict) else None for object_id, value in objects}
         if counts != recorded:
             yield Difference("run.json and the journal do not count the same objects in the same number of frames")
+        for name, written in (("pts", [e.pts for e in entries]), ("mask_crc32", [e.crc32 for e in entries])):
+            for index, (summed_up, line) in enumerate(zip_longest(self._record[name], written)):
+                if summed_up != line:
+                    yield Difference(f"run.json has {name} {summed_up}, the journal says {line}", index)

@@ -18,7 +18,7 @@ from vos.journal import mask_crc, read_journal
 from vos.output_folder import OutputFolder
 from vos.prompts import Box, Mask, Stroke
 from vos.prompts.digest import prompts_digest
-from vos.run_inputs import RunInputs, fingerprint
+from vos.run_inputs import RunInputs, decoder_of, fingerprint
 from vos.run_lock import only_run_in
 from vos.run_record import RunRecord, read_record
 
@@ -30,6 +30,7 @@ def inputs(video: str = "-") -> RunInputs:
     return RunInputs(
         video=video,
         fingerprint=fingerprint(video),
+        decoder=decoder_of(video),
         prompts=(Mask(BLOB, object_id=1, source="m.png"), Box(1, 1, 9, 9, object_id=3)),
         model="compact",
         weights_sha256="ab" * 32,

@@ -103,6 +103,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], int | None, str]] = {
     "no journal": (lambda out: (out / "journal.jsonl").unlink(), None, "journal.jsonl"),
     "another count": (lambda out: change_json(out / "run.json", frames=9), None, "counts 9 frames"),
     "other objects": (lambda out: change_json(out / "run.json", objects={}), None, "same objects"),
+    "another checksum": (
+        lambda out: change_json(out / "run.json", mask_crc32=["0" * 8] * FRAMES),
+        0,
+        "run.json has mask_crc32 00000000, the journal says",
+    ),
+    "a time less": (lambda out: change_json(out / "run.json", pts=[]), 0, "run.json has pts None"),
     "not finished": (lambda out: change_json(out / "run.json", status="running"), None, "--resume"),
 }
 

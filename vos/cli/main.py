@@ -22,6 +22,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
     "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
     "verify": CommandEntry("vos.cli.verify:verify", "Check finished masks against their clip, frame by frame."),
+    "replay": CommandEntry("vos.cli.replay:replay", "Repeat a run from its run.json and compare every mask."),
     "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),
     "export": CommandEntry("vos.cli.export_model:export", "Write a model as ONNX or TorchScript."),
     "perf": CommandEntry("vos.cli.perf:perf", "Measure speed and memory on this machine."),

@@ -85,7 +85,7 @@ def read_prompt_script(path: str | Path) -> PromptScript:
                 node.get("remove").fail("expected true")
             removals.append(Removal(_object_id(node), _frame(node)))
         else:
-            prompts.append(_prompt(node, size))
+            prompts.append(read_prompt_entry(node, size))
     if not prompts:
         root.get("prompts").fail("is empty: mark at least one object")
     check_duplicates(prompts)
@@ -101,21 +101,11 @@ def write_prompt_script(path: str | Path, script: PromptScript) -> None:
     path = Path(path)
     lines = []
     for number, prompt in enumerate(script.prompts):
-        entry: dict[str, Any] = {"object": prompt.object_id, "frame": prompt.frame}
-        if prompt.size is not None and not _has_raster(prompt):
-            entry["size"] = list(prompt.size)
+        image = path.with_name(f"{path.stem}_reference_{number}.png")
         if isinstance(prompt, ReferenceImage):
-            image = path.with_name(f"{path.stem}_reference_{number}.png")
             with replacing(image) as temporary:
                 Image.fromarray(prompt.image).save(temporary, format="PNG")
-            entry["reference"] = {"image": image.name, **_region_entry(prompt.region)}
-        elif isinstance(prompt, Text):
-            entry["text"] = prompt.text
-        elif isinstance(prompt, VisualPrompt):
-            entry |= _region_entry(prompt)
-        else:
-            raise TypeError(f"a prompt script has no form for {type(prompt).__name__}")
-        lines.append(entry)
+        lines.append(prompt_entry(prompt, image=image.name))
     lines += [{"object": r.object_id, "frame": r.frame, "remove": True} for r in script.removals]
     body = ",\n".join("    " + json.dumps(entry, ensure_ascii=False) for entry in lines)
     names = json.dumps({str(i): name for i, name in sorted(script.names.items())}, ensure_ascii=False)
@@ -123,10 +113,38 @@ def write_prompt_script(path: str | Path, script: PromptScript) -> None:
     write_bytes(path, text.encode())
 
 
+def prompt_entry(prompt: Prompt, *, image: str = "") -> dict[str, Any]:
+    """One prompt as an entry of a script; `read_prompt_entry` is the way back.
+
+    Args:
+        prompt: The prompt.
+        image: For a reference image: name of the picture file, which the caller writes.
+    """
+    entry: dict[str, Any] = {"object": prompt.object_id, "frame": prompt.frame}
+    if prompt.size is not None and not _has_raster(prompt):
+        entry["size"] = list(prompt.size)
+    if isinstance(prompt, ReferenceImage):
+        return entry | {"reference": {"image": image, **_region_entry(prompt.region)}}
+    if isinstance(prompt, Text):
+        return entry | {"text": prompt.text}
+    if isinstance(prompt, VisualPrompt):
+        return entry | _region_entry(prompt)
+    raise TypeError(f"a prompt script has no form for {type(prompt).__name__}")
+
+
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
-def _prompt(node: JsonNode, default_size: tuple[int, int] | None) -> Prompt:
+def read_prompt_entry(node: JsonNode, default_size: tuple[int, int] | None = None) -> Prompt:
+    """One prompt from its entry in a script or a run record.
+
+    Args:
+        node: The entry.
+        default_size: (width, height) that its coordinates belong to if it does not say so itself.
+
+    Raises:
+        PromptError: The entry, or a file that it names, cannot be used.
+    """
     kind = _kind_of(node, (*_REGIONS, "text", "reference"))
     node.only("object", "frame", "size", kind)
     common: dict[str, Any] = {

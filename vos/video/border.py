@@ -40,6 +40,12 @@ def fraction(value: Any) -> Fraction | None:
     return Fraction(numerator, denominator) if numerator and denominator else None
 
 
+def library_versions() -> dict[str, str]:
+    """Versions of the parts of FFmpeg that turn packets into RGB; wheels of one PyAV version all have the same."""
+    versions = av.library_versions
+    return {name: ".".join(map(str, versions[name])) for name in ("libavcodec", "libswscale")}
+
+
 def reason(error: BaseException) -> str:
     """FFmpeg's own words for an error, without errno and file name."""
     return str(getattr(error, "strerror", None) or error).strip().rstrip(".")

@@ -55,7 +55,7 @@ class ImageFolderSource(ClosesOnExit):
 
     def __init__(self, folder: str | Path, *, rate: Fraction | None = None) -> None:
         self._folder = Path(folder)
-        self.paths = _list_images(self._folder)
+        self.paths = list_images(self._folder)
         width, height = _common_size(self.paths)
         rate = rate or DEFAULT_RATE
         self._info = VideoInfo(
@@ -130,7 +130,7 @@ def _open_image(path: Path) -> Image.Image:
     return image
 
 
-def _list_images(folder: Path) -> tuple[Path, ...]:
+def list_images(folder: Path) -> tuple[Path, ...]:
     try:
         entries = list(folder.iterdir())
     except OSError as error:

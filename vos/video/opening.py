@@ -107,7 +107,7 @@ def open_source(
         VideoError: Nothing there that can be read.
         UsageError: An option that this kind of source does not have, or a value that cannot be.
     """
-    name = backend if backend != "auto" else _choose(spec)
+    name = choose_backend(spec, backend)
     entry = _BACKENDS.get(name)
     if entry is None:
         raise UsageError(f"backend {name!r} is not one of auto, {', '.join(_BACKENDS)}")
@@ -134,8 +134,10 @@ def parse_rate(rate: Fraction | int | str) -> Fraction:
     return value
 
 
-def _choose(spec: str | Path) -> str:
+def choose_backend(spec: str | Path, backend: Backend = "auto") -> str:
     """Which backend reads `spec`. An existing path wins over every other reading of its name."""
+    if backend != "auto":
+        return backend
     path = Path(spec)
     if path.is_dir():
         return "images"
