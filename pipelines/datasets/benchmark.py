@@ -3,7 +3,8 @@
 The folder of a benchmark:
 
     journal.sqlite     what was asked for, the sequences and their state
-    prompts/           what the simulated user drew (mask and stroke)
+    prompts/           what the tracker was given: copies of masks and scribbles, strokes of the simulated user
+    pictures/          links to frames, for sequences that are not tracked from their first frame to their last
     runs/<sequence>/   as from `vos track`
     predictions/       what the scorer reads and a server takes
     report.json        scores, speed, memory, protocol, versions
@@ -11,8 +12,10 @@ The folder of a benchmark:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -22,12 +25,15 @@ from typing import Any
 from eval import Report, evaluate
 from eval.datasets import find_dataset
 from eval.json_report import report_json
+from pipelines.datasets.given import check_gives_masks, given_masks
+from pipelines.datasets.passes import Pass, pictures_of
 from pipelines.datasets.predictions import publish
-from pipelines.datasets.prompting import PromptStyle, write_prompts
-from pipelines.datasets.sequences import Sequence, given_masks, list_sequences
+from pipelines.datasets.prompting import SCRIBBLE, PromptStyle, write_prompts
+from pipelines.datasets.scribbles import check_has_scribbles, scribble_passes
+from pipelines.datasets.sequences import Sequence, list_sequences
 from pipelines.fleet.crew import Crew
 from pipelines.fleet.events import OnEvent
-from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec
+from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, PromptSource
 from pipelines.fleet.journal import Journal
 from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
 from vos import __version__
@@ -37,6 +43,9 @@ from vos.output_folder import OutputFolder, write_json
 FORMAT_VERSION = 1
 JOURNAL = "journal.sqlite"
 REPORT = "report.json"
+# Settings in the journal.
+_REQUEST = "request"
+_PASSES = "passes"
 _PACKAGES = ("torch", "numpy", "scipy", "opencv-python-headless", "av")
 
 
@@ -47,7 +56,9 @@ class BenchmarkRequest:
     Attributes:
         dataset, split, sequences: As for `eval.evaluate`; no sequence means all.
         root: Folder of the data set.
-        prompt: What the simulated user draws.
+        prompt: What the simulated user draws, or `scribble` for what people have drawn.
+        scribble: Which of a sequence's scribble files.
+        all_frames: YouTube-VOS: track every frame instead of every fifth.
         model: What tracks.
         absent_below: Presence below which an object gets no pixels.
         threads: Threads of each worker.
@@ -58,6 +69,8 @@ class BenchmarkRequest:
     split: str
     sequences: tuple[str, ...] = ()
     prompt: PromptStyle = "mask"
+    scribble: int = 1
+    all_frames: bool = False
     model: ModelSpec = field(default_factory=ModelSpec)
     absent_below: float = 0.5
     threads: int = 1
@@ -68,8 +81,8 @@ class BenchmarkOutcome:
     """What came of a benchmark.
 
     Attributes:
-        results: Of each sequence that went through.
-        problems: Sequence -> why it failed.
+        results: Of each sequence that went through; both ways together where it was tracked both ways.
+        problems: Sequence, or the way over it -> why it failed.
         scores: None if a sequence failed or scoring was not asked for.
         report_file: Where the report is; None without scores.
     """
@@ -97,7 +110,8 @@ def run_benchmark(
         output: Folder of the benchmark; new or empty, unless `resume`.
         hire: Makes the workers, called once the data set has been found to be in order.
         resume: Go on with what an earlier call with the same request left undone.
-        score: Whether to score; not possible where the truth is not public.
+        score: Whether to score. Without, only what the protocol gives to the tracker has to be there: splits whose
+            truth is not public.
         retries: As for `work_off`.
         on_event: Hears of everything.
 
@@ -107,8 +121,17 @@ def run_benchmark(
         OutputError: The folder is not empty, or cannot be written.
     """
     request = replace(request, root=str(Path(request.root).resolve()))
+    check_gives_masks(request.dataset)
+    if request.prompt == SCRIBBLE:
+        check_has_scribbles(request.dataset, Path(request.root))
     sequences = list_sequences(
-        request.dataset, Path(request.root), request.split, request.sequences, output / "predictions"
+        request.dataset,
+        Path(request.root),
+        request.split,
+        request.sequences,
+        output / "predictions",
+        all_frames=request.all_frames,
+        scored=score,
     )
     is_new = not (output / JOURNAL).exists()
     if is_new:
@@ -117,18 +140,21 @@ def run_benchmark(
     elif not resume:
         raise OutputError(f"{output}: holds a benchmark; pass --resume to go on with it, or choose another --output")
     with Journal(output / JOURNAL) as journal:
-        if journal.setting("request") is None:
-            journal.replace(_specs(request, sequences, output))
-            journal.keep_setting("request", _request_json(request))
-        _check_same_request(journal.setting("request") or "", request, output)
+        if journal.setting(_REQUEST) is None:
+            _plan(request, sequences, output, journal)
+        _check_same_request(journal.setting(_REQUEST) or "", request, output)
+        passes = [Pass(**item) for item in json.loads(journal.setting(_PASSES) or "[]")]
         journal.reopen()
         work_off(journal, hire, retries=retries, on_event=on_event)
         entries = {entry.spec.name: entry for entry in journal.entries()}
-    results = {name: entry.result for name, entry in entries.items() if entry.result is not None}
     problems = {name: entry.problem or "" for name, entry in entries.items() if entry.state == "failed"}
+    results: dict[str, JobResult] = {}
     for sequence in sequences:
-        if sequence.name in results:
-            publish(sequence, OutputFolder(_run_folder(output, sequence)).masks, _first_frame(request, sequence))
+        ways = [item for item in passes if item.sequence == sequence.name]
+        done = [result for item in ways if (result := entries[item.job].result) is not None]
+        if len(done) == len(ways):
+            results[sequence.name] = _in_all(done, sequence)
+            publish(sequence, tuple((item, OutputFolder(_run_folder(output, item)).masks) for item in ways))
     if problems or not score:
         return BenchmarkOutcome(results, problems, None, None)
     scores = evaluate(
@@ -155,6 +181,8 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
             "title": find_dataset(request.dataset).title,
             "split": request.split,
             "prompt": request.prompt,
+            "scribble_file": request.scribble if request.prompt == SCRIBBLE else None,
+            "all_frames": request.all_frames,
             "only_sequences": list(request.sequences) or None,
             "notes": list(scores.notes),
         },
@@ -192,39 +220,63 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
     }
 
 
-def _specs(request: BenchmarkRequest, sequences: tuple[Sequence, ...], output: Path) -> Iterator[JobSpec]:
+def _plan(request: BenchmarkRequest, sequences: tuple[Sequence, ...], output: Path, journal: Journal) -> None:
+    """Writes prompts and fills the journal, or leaves nothing behind where the data set does not allow it."""
+    passes: list[Pass] = []
+    try:
+        journal.replace(_specs(request, sequences, output, passes))
+    except BaseException:
+        journal.close()
+        for name in (JOURNAL, f"{JOURNAL}-wal"):
+            (output / name).unlink(missing_ok=True)
+        for name in ("prompts", "pictures"):
+            shutil.rmtree(output / name, ignore_errors=True)
+        with contextlib.suppress(OSError):  # what is wrong with the data set is what the user must see
+            output.rmdir()
+        raise
+    journal.keep_setting(_PASSES, json.dumps([asdict(item) for item in passes]))
+    journal.keep_setting(_REQUEST, _request_json(request))
+
+
+def _specs(
+    request: BenchmarkRequest, sequences: tuple[Sequence, ...], output: Path, passes: list[Pass]
+) -> Iterator[JobSpec]:
+    """Jobs of all sequences; `passes` is filled as they are taken."""
     for sequence in sequences:
-        given = given_masks(request.dataset, sequence)
-        video = sequence.pictures
-        if given[0].frame > 0:
-            video = _pictures_from(sequence, given[0].frame, output / "pictures" / sequence.name)
-        yield JobSpec(
-            name=sequence.name,
-            video=str(video),
-            prompts=write_prompts(given, request.prompt, output.resolve() / "prompts" / sequence.name),
-            output=str(_run_folder(output, sequence).resolve()),
-            model=request.model,
-            absent_below=request.absent_below,
-        )
+        for item, prompts in _passes(request, sequence, output.resolve() / "prompts" / sequence.name):
+            passes.append(item)
+            yield JobSpec(
+                name=item.job,
+                video=str(pictures_of(item, sequence, output / "pictures" / item.job)),
+                prompts=prompts,
+                output=str(_run_folder(output, item).resolve()),
+                model=request.model,
+                absent_below=request.absent_below,
+            )
 
 
-def _pictures_from(sequence: Sequence, first: int, folder: Path) -> Path:
-    """A folder of links to the frames from `first` on: tracking begins where there is something to track."""
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = set(sequence.stems[first:])
-    for path in sorted(sequence.pictures.iterdir()):
-        link = folder / path.name
-        if path.stem in kept and not link.is_symlink():
-            link.symlink_to(path)
-    return folder.resolve()
+def _passes(request: BenchmarkRequest, sequence: Sequence, folder: Path) -> list[tuple[Pass, tuple[PromptSource, ...]]]:
+    if request.prompt == SCRIBBLE:
+        return scribble_passes(request.dataset, Path(request.root), sequence, request.scribble, folder)
+    given = given_masks(request.dataset, sequence)
+    # Tracking begins where there is something to track.
+    return [(Pass(sequence.name, given[0].frame), write_prompts(given, request.prompt, folder))]
 
 
-def _first_frame(request: BenchmarkRequest, sequence: Sequence) -> int:
-    return given_masks(request.dataset, sequence)[0].frame
+def _in_all(done: list[JobResult], sequence: Sequence) -> JobResult:
+    """The result of a sequence from those of its passes; a frame that was tracked twice counts as two."""
+    peaks = [result.peak_bytes for result in done if result.peak_bytes is not None]
+    return replace(
+        done[0],
+        frames=len(sequence.stems),
+        tracked=sum(result.tracked for result in done),
+        seconds=sum(result.seconds for result in done),
+        peak_bytes=max(peaks, default=None),
+    )
 
 
-def _run_folder(output: Path, sequence: Sequence) -> Path:
-    return output / "runs" / sequence.name
+def _run_folder(output: Path, item: Pass) -> Path:
+    return output / "runs" / item.job
 
 
 def _request_json(request: BenchmarkRequest) -> str:

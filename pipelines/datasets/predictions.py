@@ -11,52 +11,52 @@ import cv2
 import numpy as np
 
 from eval.masks import MaskKind
-from pipelines.datasets.sequences import Sequence
+from pipelines.datasets.passes import Pass
+from pipelines.datasets.sequences import Sequence, tracked_ids
+from vos.atomic import write_bytes
 from vos.errors import OutputError
-from vos.export.palette_png import png_name, read_palette_png
+from vos.export.palette_png import png_name, read_palette_png, write_palette_png
 
 
-def publish(sequence: Sequence, masks: Path, first_frame: int) -> int:
+def publish(sequence: Sequence, tracked: tuple[tuple[Pass, Path], ...]) -> None:
     """Writes the predictions of one sequence; files that are already there are replaced.
 
     Args:
         sequence: Says where and in which form.
-        masks: Palette PNGs of a run, `00000.png` being the frame `first_frame` of the sequence. Frames before it get
-            empty masks.
-        first_frame: Where tracking began.
-
-    Returns:
-        Number of frames laid out.
+        tracked: The passes over the sequence, each with the palette PNGs of its run. A frame takes its mask from the
+            first pass that has it, and an empty mask if none has.
 
     Raises:
         OutputError: A mask is missing, or a file cannot be written.
     """
     lay_out = _WRITERS[sequence.predictions.kind]
-    # Where every object has a folder of its own only the scored frames are wanted; elsewhere all of them.
-    wanted = set(sequence.scored) if sequence.predictions.kind == "per-object" else set(sequence.stems)
+    any_mask = tracked[0][1] / png_name(0)
     try:
         for frame, stem in enumerate(sequence.stems):
-            if stem not in wanted:
-                continue
-            source = masks / png_name(max(frame - first_frame, 0))
-            lay_out(sequence, stem, source, frame < first_frame)
+            if stem in sequence.laid_out:
+                lay_out(sequence, stem, _mask_of(frame, tracked), any_mask)
     except OSError as error:
         raise OutputError(
             f"{error.filename or sequence.predictions.folder}: cannot be written ({error.strerror})"
         ) from error
-    return len(wanted)
 
 
-def _write_labels(sequence: Sequence, stem: str, source: Path, is_before: bool) -> None:
-    (target,) = sequence.predictions.files(stem, sequence.object_ids)
+def _mask_of(frame: int, tracked: tuple[tuple[Pass, Path], ...]) -> Path | None:
+    for item, masks in tracked:
+        position = item.position(frame)
+        if position is not None:
+            return masks / png_name(position)
+    return None
+
+
+def _write_labels(sequence: Sequence, stem: str, source: Path | None, any_mask: Path) -> None:
+    (target,) = sequence.predictions.files(stem, ())
     target.parent.mkdir(parents=True, exist_ok=True)
+    if source is None:
+        write_palette_png(target, _labels(source, any_mask))
+        return
     temporary = _temporary(target)
     temporary.unlink(missing_ok=True)
-    if is_before:
-        from vos.export.palette_png import write_palette_png
-
-        write_palette_png(target, np.zeros_like(read_palette_png(source)))
-        return
     try:
         # The bytes are right already; a second name for them costs no space.
         os.link(source, temporary)
@@ -69,22 +69,21 @@ def _write_labels(sequence: Sequence, stem: str, source: Path, is_before: bool) 
     temporary.unlink(missing_ok=True)
 
 
-def _write_binary(sequence: Sequence, stem: str, source: Path, is_before: bool) -> None:
-    (target,) = sequence.predictions.files(stem, sequence.object_ids)
-    _write_mask(target, _labels(source, is_before) != 0)
+def _write_binary(sequence: Sequence, stem: str, source: Path | None, any_mask: Path) -> None:
+    (target,) = sequence.predictions.files(stem, ())
+    _write_mask(target, _labels(source, any_mask) != 0)
 
 
-def _write_per_object(sequence: Sequence, stem: str, source: Path, is_before: bool) -> None:
-    labels = _labels(source, is_before)
-    for object_id, target in zip(
-        sequence.object_ids, sequence.predictions.files(stem, sequence.object_ids), strict=True
-    ):
-        _write_mask(target, labels == object_id)
+def _write_per_object(sequence: Sequence, stem: str, source: Path | None, any_mask: Path) -> None:
+    labels = _labels(source, any_mask)
+    files = sequence.predictions.files(stem, sequence.object_ids or ())
+    for tracked_id, target in zip(tracked_ids(sequence), files, strict=True):
+        _write_mask(target, labels == tracked_id)
 
 
-def _labels(source: Path, is_before: bool) -> np.ndarray:
-    labels = read_palette_png(source)
-    return np.zeros_like(labels) if is_before else labels
+def _labels(source: Path | None, any_mask: Path) -> np.ndarray:
+    """(H, W) labels of a frame; without a mask of its own all zero, of the size of any other."""
+    return read_palette_png(source) if source is not None else np.zeros_like(read_palette_png(any_mask))
 
 
 def _write_mask(target: Path, mask: np.ndarray) -> None:
@@ -93,20 +92,14 @@ def _write_mask(target: Path, mask: np.ndarray) -> None:
     done, data = cv2.imencode(".png", mask.astype(np.uint8) * 255)
     if not done:
         raise OutputError(f"{target}: cannot be encoded")
-    temporary = _temporary(target)
-    try:
-        temporary.write_bytes(data.tobytes())
-        os.replace(temporary, target)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_bytes(target, data.tobytes())
 
 
 def _temporary(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}.part")
 
 
-_WRITERS: dict[MaskKind, Callable[[Sequence, str, Path, bool], None]] = {
+_WRITERS: dict[MaskKind, Callable[[Sequence, str, Path | None, Path], None]] = {
     "labels": _write_labels,
     "binary": _write_binary,
     "per-object": _write_per_object,

@@ -8,12 +8,15 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.datasets.sequences import GivenMask
+from pipelines.datasets.given import GivenMask
 from pipelines.datasets.simulated_user import box_around, central_stroke, deepest_point
 from pipelines.fleet.jobs import PromptSource
 from vos.export.palette_png import write_palette_png
 
-PromptStyle = Literal["mask", "stroke", "box", "point"]
+PromptStyle = Literal["mask", "stroke", "box", "point", "scribble"]
+
+# The style that takes what people have drawn (`pipelines.datasets.scribbles`); the others start from given masks.
+SCRIBBLE: PromptStyle = "scribble"
 
 
 def write_prompts(given: tuple[GivenMask, ...], style: PromptStyle, folder: Path) -> tuple[PromptSource, ...]:

@@ -1,22 +1,20 @@
-"""What there is to track in a data set: frames, and the masks that its protocol gives to the tracker.
+"""What there is to track in a data set: its sequences, their frames, and where masks have to be laid out.
 
 The layouts are those of `eval` (its plans say where the truth of each sequence lies); here stands only what scoring
-does not need to know: where the pictures are and which annotations the protocol hands out. Nothing else of the ground
-truth is read, and what is handed out is copied into files of the run, so workers never see an annotation folder.
+does not need to know: where the pictures are, and how splits are listed whose truth is not public.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from eval.datasets import find_dataset
+from eval.davis import RESOLUTION, sequence_names
 from eval.errors import DatasetError, EvalUsageError
-from eval.masks import VOID_LABEL, MaskFolder
-from eval.plan import PlanRequest, SequencePlan
+from eval.flat import chosen, split_root
+from eval.masks import VOID_LABEL, MaskFolder, MaskKind
+from eval.plan import PlanRequest
 from vos.video.images import ImageFolderSource
 
 # Part of the path of annotations -> part of the path of pictures.
@@ -24,19 +22,8 @@ _PICTURES = {
     "Annotations": "JPEGImages",
     "Annotations_6fps": "JPEGImages_24fps",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class GivenMask:
-    """The annotation of some objects in the frame in which the protocol gives them to the tracker.
-
-    Attributes:
-        frame: Index of the frame in the pictures' folder.
-        labels: (H, W) uint8; pixels of the objects given here, 0 elsewhere.
-    """
-
-    frame: int
-    labels: np.ndarray
+# YouTube-VOS: what follows the name of a split whose pictures are all frames instead of every fifth.
+_ALL_FRAMES = "_all_frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,113 +35,150 @@ class Sequence:
         pictures: Folder of its frames.
         stems: Names of the frames without extension, in order.
         predictions: Where the scorer looks for masks, and in which form.
-        scored: Names of the frames with a score.
-        truth: Where annotations are; read by `given_masks` alone.
-        object_ids: Objects of the protocol.
+        laid_out: Names of the frames that need a prediction.
+        truth: Where annotations are; read by `pipelines.datasets.given` alone.
+        object_ids: Objects of the protocol; None for those that the given annotations show, where there is no plan.
     """
 
     name: str
     pictures: Path
     stems: tuple[str, ...]
     predictions: MaskFolder
-    scored: tuple[str, ...]
+    laid_out: frozenset[str]
     truth: MaskFolder
-    object_ids: tuple[int, ...]
+    object_ids: tuple[int, ...] | None
+
+
+def tracked_ids(sequence: Sequence) -> tuple[int, ...]:
+    """Ids of a sequence's objects in label maps: their own, or 1, 2, ... where objects have folders (SA-V has a 0)."""
+    ids = sequence.object_ids or ()
+    if sequence.truth.kind != "per-object":
+        return ids
+    if len(ids) >= VOID_LABEL:
+        raise DatasetError(f"{sequence.truth.folder}: {len(ids)} objects; label maps hold at most {VOID_LABEL - 1}")
+    return tuple(range(1, len(ids) + 1))
 
 
 def list_sequences(
-    dataset: str, root: Path, split: str | None, names: tuple[str, ...], predictions: Path
+    dataset: str,
+    root: Path,
+    split: str | None,
+    names: tuple[str, ...],
+    predictions: Path,
+    *,
+    all_frames: bool = False,
+    scored: bool = True,
 ) -> tuple[Sequence, ...]:
     """The sequences of a split, or those of them that are asked for.
 
+    Args:
+        dataset, split: As for `eval.evaluate`.
+        root: Folder of the data set.
+        names: Sequences wanted; none means all.
+        predictions: Where masks are to be laid out.
+        all_frames: YouTube-VOS: track every frame (`<split>_all_frames`) instead of every fifth.
+        scored: Whether there is truth to score by. Without, only what the protocol gives has to be there.
+
     Raises:
-        EvalUsageError: Unknown data set, or one that gives the tracker nothing to track.
+        EvalUsageError: Unknown data set, or one that does not have what is asked for.
         DatasetError: Annotations or pictures are missing.
     """
     entry = find_dataset(dataset)
-    if dataset not in GIVEN:
-        raise EvalUsageError(f"{dataset}: gives the tracker no prompt; choose one of {', '.join(GIVEN)}")
+    if all_frames and dataset != "youtube-vos":
+        raise EvalUsageError(f"--all-frames: only youtube-vos comes at two rates, not {dataset}")
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; check --root")
     request = PlanRequest(root, predictions, split or entry.default_split, sequences=names or None)
-    plan = entry.planner(request)
-    return tuple(_sequence(root, item) for item in plan.sequences if item.objects)
+    if scored or dataset not in _LISTS:
+        plan = entry.planner(request)
+        found = [
+            _Found(item.name, item.truth, item.predictions, item.stems, tuple(o.object_id for o in item.objects))
+            for item in plan.sequences
+            if item.objects
+        ]
+    else:
+        found = _list_unscored(dataset, request)
+    return tuple(_sequence(request, item, all_frames) for item in found)
 
 
-def _sequence(root: Path, plan: SequencePlan) -> Sequence:
-    folder = plan.truth.folder
-    pictures = root.joinpath(*(_PICTURES.get(part, part) for part in folder.relative_to(root).parts))
-    if pictures == folder or not pictures.is_dir():
-        raise DatasetError(f"{pictures}: no folder with the frames of {plan.name}; check --root")
-    with ImageFolderSource(pictures) as source:
-        stems = tuple(path.stem for path in source.paths)
-    missing = sorted(set(plan.stems) - set(stems))
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A sequence before its pictures have been looked at; `annotated` are frames that must have one."""
+
+    name: str
+    truth: MaskFolder
+    predictions: MaskFolder
+    annotated: tuple[str, ...] = ()
+    object_ids: tuple[int, ...] | None = None
+
+
+def _list_unscored(dataset: str, request: PlanRequest) -> list[_Found]:
+    """Sequences by the data set's list, or by the folders of their annotations."""
+    list_file, kind = _LISTS[dataset]
+    if list_file is None:
+        folder = split_root(request) / "Annotations"
+        there = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
+        if not there:
+            raise DatasetError(f"{folder}: no folder with the annotation of a sequence; check --root and --split")
+        names = chosen(request, there, folder)
+    else:
+        names = sequence_names(request, request.root / list_file.format(split=request.split))
+        folder = request.root / "Annotations"
+        folder = folder / RESOLUTION if dataset.startswith("davis") else folder
+    return [
+        _Found(name, MaskFolder(folder / name, kind, truth=True), MaskFolder(request.predictions / name, kind))
+        for name in names
+    ]
+
+
+def _sequence(request: PlanRequest, found: _Found, all_frames: bool) -> Sequence:
+    folder = found.truth.folder
+    pictures = _pictures(request.root, folder, found.name)
+    laid_out = _stems(pictures)
+    if all_frames:
+        split = split_root(request)
+        if split == request.root:
+            raise DatasetError(f"{request.root / request.split}: no such folder; check --root and --split")
+        pictures = request.root / f"{request.split}{_ALL_FRAMES}" / pictures.relative_to(split)
+        if not pictures.is_dir():
+            raise DatasetError(
+                f"{pictures}: no such folder; --all-frames needs {request.split}{_ALL_FRAMES} beside {request.split}"
+            )
+    stems = _stems(pictures) if all_frames else laid_out
+    missing = sorted({*found.annotated, *laid_out} - set(stems))
     if missing:
         raise DatasetError(f"{pictures}: no picture of the annotated frame {missing[0]}")
+    # Where every object has a folder of its own only the scored frames are wanted; elsewhere all of them.
+    wanted = found.annotated if found.predictions.kind == "per-object" else laid_out
     return Sequence(
-        name=plan.name,
+        name=found.name,
         pictures=pictures,
         stems=stems,
-        predictions=plan.predictions,
-        scored=plan.stems,
-        truth=plan.truth,
-        object_ids=tuple(item.object_id for item in plan.objects),
+        predictions=found.predictions,
+        laid_out=frozenset(wanted),
+        truth=found.truth,
+        object_ids=found.object_ids,
     )
 
 
-def given_masks(dataset: str, sequence: Sequence) -> tuple[GivenMask, ...]:
-    """What the protocol of the data set gives to the tracker, ascending by frame.
-
-    Raises:
-        DatasetError: No object of the sequence has a pixel where it should be given.
-    """
-    given = GIVEN[dataset](sequence)
-    if not given:
-        raise DatasetError(f"{sequence.truth.folder}: the annotation that is given to the tracker shows no object")
-    return given
+def _pictures(root: Path, annotations: Path, name: str) -> Path:
+    pictures = root.joinpath(*(_PICTURES.get(part, part) for part in annotations.relative_to(root).parts))
+    if pictures == annotations or not pictures.is_dir():
+        raise DatasetError(f"{pictures}: no folder with the frames of {name}; check --root")
+    return pictures
 
 
-def _in_first_frame(sequence: Sequence) -> tuple[GivenMask, ...]:
-    """DAVIS, MOSE, VOST: all objects, in the first frame. Ids without a pixel there cannot be tracked."""
-    labels = _labels(sequence, sequence.stems[0], sequence.object_ids)
-    return (GivenMask(0, labels),) if labels.any() else ()
+def _stems(pictures: Path) -> tuple[str, ...]:
+    with ImageFolderSource(pictures) as source:
+        return tuple(path.stem for path in source.paths)
 
 
-def _where_first_annotated(sequence: Sequence) -> tuple[GivenMask, ...]:
-    """YouTube-VOS, LVOS, SA-V: each object in the first annotated frame that shows it."""
-    waiting = set(sequence.object_ids)
-    given = []
-    for frame, stem in enumerate(sequence.stems):
-        if not waiting:
-            break
-        labels = _labels(sequence, stem, tuple(sorted(waiting)))
-        if labels.any():
-            waiting -= set(np.unique(labels).tolist())
-            given.append(GivenMask(frame, labels))
-    return tuple(given)
-
-
-def _labels(sequence: Sequence, stem: str, ids: tuple[int, ...]) -> np.ndarray:
-    """(H, W) uint8 labels of the objects `ids` in one annotated frame; all zero (1, 1) without an annotation."""
-    if not any(path.is_file() for path in sequence.truth.files(stem, ids)):
-        return np.zeros((1, 1), np.uint8)
-    masks = sequence.truth.read(stem, ids, None)
-    window = (slice(None), slice(None))
-    labels = np.zeros(masks.shape, np.uint8)
-    for object_id in ids:
-        if not 0 < object_id < VOID_LABEL:
-            raise DatasetError(f"{sequence.truth.folder}: object id {object_id} is not in 1..{VOID_LABEL - 1}")
-        labels[masks.planes((object_id,), window) != 0] = object_id
-    return labels
-
-
-# Data set -> which annotations its protocol gives to the tracker.
-GIVEN: dict[str, Callable[[Sequence], tuple[GivenMask, ...]]] = {
-    "davis16": _in_first_frame,
-    "davis17": _in_first_frame,
-    "youtube-vos": _where_first_annotated,
-    "mose": _in_first_frame,
-    "lvos": _where_first_annotated,
-    "sav": _where_first_annotated,
-    "vost": _in_first_frame,
+# Data set -> its list of sequences below the root (None: one folder each in Annotations), and the form of predictions.
+_LISTS: dict[str, tuple[str | None, MaskKind]] = {
+    "davis16": ("ImageSets/2016/{split}.txt", "binary"),
+    "davis17": ("ImageSets/2017/{split}.txt", "labels"),
+    "vost": ("ImageSets/{split}.txt", "labels"),
+    "youtube-vos": (None, "labels"),
+    "mose": (None, "labels"),
+    "lvos": (None, "labels"),
 }

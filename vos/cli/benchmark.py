@@ -15,7 +15,7 @@ from vos.cli.options import model_options
 if TYPE_CHECKING:
     from pipelines.datasets.benchmark import BenchmarkOutcome
 
-_PROMPTS = ("mask", "stroke", "box", "point")
+_PROMPTS = ("mask", "stroke", "box", "point", "scribble")
 
 
 @click.command()
@@ -27,8 +27,17 @@ _PROMPTS = ("mask", "stroke", "box", "point")
     type=click.Choice(_PROMPTS),
     default="mask",
     show_default=True,
-    help="What a simulated user draws for the masks that the protocol gives.",
+    help="What a simulated user draws for the masks that the protocol gives; or the scribbles of DAVIS.",
 )
+@click.option(
+    "--scribble",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="With --prompt scribble: the file Scribbles/SEQUENCE/00N.json.",
+)
+@click.option("--all-frames", is_flag=True, help="YouTube-VOS: track SPLIT_all_frames instead of every fifth frame.")
 @click.option("--limit-to", metavar="NAME,...", help="Only these sequences.")
 @click.option(
     "-o",
@@ -48,6 +57,8 @@ def benchmark(
     root: Path,
     split: str | None,
     prompt: str,
+    scribble: int,
+    all_frames: bool,
     limit_to: str | None,
     output: Path | None,
     model: str,
@@ -76,6 +87,8 @@ def benchmark(
     \b
     vos benchmark davis17 --root DAVIS
     vos benchmark davis16 --root DAVIS --prompt stroke --limit-to blackswan,goat
+    vos benchmark davis17 --root DAVIS --prompt scribble --scribble 2
+    vos benchmark youtube-vos --root YTVOS --split valid --all-frames --no-score
     """
     from eval.datasets import find_dataset
     from pipelines.datasets.benchmark import BenchmarkRequest, run_benchmark
@@ -89,6 +102,8 @@ def benchmark(
         split=chosen_split,
         sequences=tuple(name.strip() for name in limit_to.split(",") if name.strip()) if limit_to else (),
         prompt=prompt,  # type: ignore[arg-type]
+        scribble=scribble,
+        all_frames=all_frames,
         model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side),
         absent_below=absent_below,
         threads=threads,
@@ -148,7 +163,7 @@ def report(outcome: BenchmarkOutcome, folder: Path, *, as_json: bool) -> int:
         console.print(f"note: {note}", markup=False, style="yellow")
     protocol = document["protocol"]
     table = Table(
-        title=f"{protocol['title']}, {protocol['split']}, first frame: {protocol['prompt']}",
+        title=f"{protocol['title']}, {protocol['split']}, prompt: {protocol['prompt']}",
         box=SIMPLE_HEAD,
         title_justify="left",
     )
