@@ -30,6 +30,9 @@ _EXPORTS: dict[str, str] = {
     "paint_overlay": "vos.palette",
     "read_masks": "vos.prompts",
     "read_strokes": "vos.prompts",
+    "PromptScript": "vos.prompts",
+    "Removal": "vos.prompts",
+    "track_script": "vos.track_script",
     "track_video": "vos.propagation",
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vos.errors import PromptError, VideoError
 from vos.memory import MemoryPolicy
-from vos.prompts import Prompt
+from vos.plan import TrackingPlan, plan_of
+from vos.prompts import Prompt, PromptScript
 from vos.results import FrameResult
 from vos.tracker import VideoTracker
 from vos.video import Frame, FrameSource, ReadAhead, open_source
@@ -16,31 +17,9 @@ from vos.video_model import VideoModel
 READ_AHEAD_FRAMES = 4
 
 
-def prompts_by_frame(prompts: Sequence[Prompt]) -> dict[int, list[Prompt]]:
-    """Groups prompts by the frame they were drawn on.
-
-    Raises:
-        PromptError: There is none, or none on the first frame.
-    """
-    if not prompts:
-        raise PromptError(
-            "no prompt: mark at least one object on the first frame (mask, stroke, box, point or polygon)"
-        )
-    grouped: dict[int, list[Prompt]] = {}
-    for prompt in prompts:
-        grouped.setdefault(prompt.frame, []).append(prompt)
-    if 0 not in grouped:
-        first = min(grouped)
-        raise PromptError(
-            f"the first prompt is on frame {first}, but tracking starts with the first frame: "
-            "prompt at least one object on frame 0, or cut the video to start there"
-        )
-    return grouped
-
-
 def propagate(
     source: FrameSource,
-    prompts: Mapping[int, Sequence[Prompt]],
+    plan: TrackingPlan,
     tracker: VideoTracker,
     *,
     recall: Callable[[Frame], FrameResult] | None = None,
@@ -50,7 +29,7 @@ def propagate(
 
     Args:
         source: The video; it stays open.
-        prompts: Prompts by frame index.
+        plan: Prompts and removals by frame. Its backward passes are not done here: they need finished frames.
         tracker: Takes every frame in order, from its `next_index` on.
         recall: Gives the results of the frames before that, which a tracker restored from a snapshot needs.
         read_ahead: How many frames are decoded ahead of the tracker.
@@ -61,24 +40,46 @@ def propagate(
     """
     count = 0
     first = tracker.next_index
+    _check_frames(plan, source.info.frame_count)
     # Not `with ReadAhead(...)`: that would close the source. The thread ends with this iteration, however it ends.
     for frame in ReadAhead(source, depth=read_ahead):
         if frame.index < first and recall is not None:
             result = recall(frame)
         else:
-            result = tracker.step(frame.rgb, prompts.get(frame.index, ()), pts=frame.pts, time_base=frame.time_base)
+            result = track_frame(frame, plan, tracker)
         count += 1
         yield frame, result
     if count == 0:
         raise VideoError("the video has no frame that can be decoded")
-    late = sorted(index for index in prompts if index >= count)
-    if late:
-        raise PromptError(f"there is a prompt on frame {late[0]}, but the video ends with frame {count - 1}")
+    _check_frames(plan, count)
+
+
+def track_frame(frame: Frame, plan: TrackingPlan, tracker: VideoTracker) -> FrameResult:
+    """One frame of the forward pass: removals, then prompts, then the tracker."""
+    for object_id in plan.removals.get(frame.index, ()):
+        tracker.remove_object(object_id)
+    prompts = plan.prompts.get(frame.index, ())
+    if not prompts and not tracker.object_ids:
+        return tracker.skip(frame.rgb, pts=frame.pts, time_base=frame.time_base)
+    return tracker.step(frame.rgb, prompts, pts=frame.pts, time_base=frame.time_base)
+
+
+def _check_frames(plan: TrackingPlan, count: int | None) -> None:
+    """Raises PromptError if something is said about a frame that the video of `count` frames does not have."""
+    if count is None or plan.last_event < count:
+        return
+    prompts = [prompt for own in plan.prompts.values() for prompt in own]
+    prompts += [prompt for one in plan.backward for prompt in one.prompts]
+    late = min((p for p in prompts if p.frame >= count), key=lambda prompt: prompt.frame, default=None)
+    what = (
+        f"an object is removed on frame {plan.last_event}" if late is None else f"{late.where} is on frame {late.frame}"
+    )
+    raise PromptError(f"{what}, but the video ends with frame {count - 1}")
 
 
 def track_video(
     source: str | Path | FrameSource,
-    prompts: Sequence[Prompt],
+    prompts: PromptScript | Sequence[Prompt],
     *,
     model: VideoModel | str = "compact",
     policy: MemoryPolicy | None = None,
@@ -89,7 +90,8 @@ def track_video(
 
     Args:
         source: A video file, a folder of images, or an open source (which stays open).
-        prompts: At least one on frame 0; further ones on any frame.
+        prompts: At least one, on any frames: an object is tracked from its first annotated frame on. Or a script,
+            which can also remove objects.
         model: A loaded model, or the name of one.
         policy: When frames are remembered.
         absent_below: An object whose presence falls below this probability gets no pixels in that frame.
@@ -100,18 +102,22 @@ def track_video(
 
     Raises:
         VideoError: The video cannot be read.
-        PromptError: A prompt cannot be used.
+        PromptError: A prompt cannot be used, or has a direction other than forward: results come in the order of the
+            frames as soon as they are known. `track_script` does these.
 
     Example:
         >>> for result in track_video("clip.mp4", [Box((40, 30, 200, 180))]):
         ...     print(result.index, result.mask_of(1).sum())
     """
-    grouped = prompts_by_frame(prompts)
+    plan = plan_of(PromptScript.of(prompts))
+    if plan.backward:
+        prompt = plan.backward[0].prompts[0]
+        raise PromptError(f"{prompt.where}: direction {prompt.direction} needs finished frames; use vos.track_script")
     tracker = VideoTracker(model, policy=policy, absent_below=absent_below, keep_soft_masks=keep_soft_masks)
     if isinstance(source, (str, Path)):
         with open_source(source) as opened:
-            for _, result in propagate(opened, grouped, tracker):
+            for _, result in propagate(opened, plan, tracker):
                 yield result
     else:
-        for _, result in propagate(source, grouped, tracker):
+        for _, result in propagate(source, plan, tracker):
             yield result

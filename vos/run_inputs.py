@@ -7,15 +7,15 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from vos import __version__
 from vos.errors import VideoError
-from vos.prompts import Prompt
+from vos.prompts import Prompt, Removal
 from vos.prompts.digest import prompts_digest
 from vos.prompts.script import prompt_entry
 from vos.video.border import library_versions
@@ -25,7 +25,7 @@ from vos.video.opening import Backend, choose_backend
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "opencv-python", "av", "pillow")
 # Recorded, but free to differ: where the same bytes lie, and the interpreter that runs the same packages.
 # The content of a prompt has its checksum beside it, which is shorter to print.
-_IS_A_NAME = re.compile(r"(^|\.)(video|source|python)$|^prompts\[\d+\]\.content\.")
+_IS_A_NAME = re.compile(r"(^|\.)(video|source|python)$|^prompts\[\d+\]\.content\.|^names\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class RunInputs:
         instructions: Vector instructions of the CPU that the network uses, for the same reason.
         options: Everything else that can change a mask.
         outputs: What is written beside the masks.
+        removals: Objects that are removed.
+        names: Of objects. They change no mask.
     """
 
     video: str
@@ -55,6 +57,8 @@ class RunInputs:
     instructions: str
     options: dict[str, Any]
     outputs: dict[str, Any]
+    removals: tuple[Removal, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Members of run.json."""
@@ -66,12 +70,15 @@ class RunInputs:
                     "kind": p.kind,
                     "object": p.object_id,
                     "frame": p.frame,
+                    "direction": p.direction,
                     "source": p.source,
                     "sha256": prompts_digest([p]),
                     "content": prompt_entry(p),
                 }
                 for p in self.prompts
             ],
+            "removals": [{"object": r.object_id, "frame": r.frame} for r in self.removals],
+            "names": {str(object_id): name for object_id, name in sorted(self.names.items())},
             "model": {
                 "name": self.model,
                 "weights_sha256": self.weights_sha256,

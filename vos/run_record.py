@@ -173,6 +173,8 @@ class RunRecord:
                 "is_vfr": info.is_vfr,
             },
             "prompts": inputs.pop("prompts"),
+            "removals": inputs.pop("removals"),
+            "names": inputs.pop("names"),
             "objects": objects,
             "events": [event.to_json() for event in self._events.events],
             **inputs,

@@ -157,6 +157,32 @@ class VideoTracker:
         self._next_index += 1
         return result
 
+    def skip(self, rgb: np.ndarray, *, pts: int | None = None, time_base: Fraction = Fraction(1)) -> FrameResult:
+        """Takes a frame while no object is tracked: before the first prompt, or after the last removal.
+
+        Args:
+            rgb, pts, time_base: As `step`. The picture is not looked at.
+
+        Raises:
+            PromptError: An object is being tracked.
+            VideoError: As `step`.
+        """
+        size = self._check_frame(rgb)
+        if self._object_ids:
+            raise PromptError(f"frame {self._next_index} cannot be skipped: objects are being tracked; call step")
+        result = FrameResult(
+            index=self._next_index,
+            pts=self._next_index if pts is None else pts,
+            time_base=time_base,
+            labels=np.zeros(size, np.uint16),
+            object_ids=(),
+            presence=(),
+            soft_masks=np.zeros((0, *size), np.float32) if self.keep_soft_masks else None,
+        )
+        self._size = size
+        self._next_index += 1
+        return result
+
     def remove_object(self, object_id: int) -> None:
         """Stops tracking an object and forgets it.
 

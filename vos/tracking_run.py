@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -16,16 +17,18 @@ from vos.export import BackgroundSink, ContactSheetSink, MaskSink, OverlaySink, 
 from vos.memory import MemoryPolicy
 from vos.memory_budget import Buffers, Workload, fit_buffers
 from vos.output_folder import OutputFolder
-from vos.prompts import Prompt
-from vos.propagation import prompts_by_frame, propagate
+from vos.plan import TrackingPlan, plan_of
+from vos.prompts import Prompt, PromptScript, Removal
+from vos.propagation import propagate
 from vos.resident import resident_bytes
+from vos.results import FrameResult
 from vos.resume import FinishedFrames, ResumePoint, check_same_inputs, find_resume_point
 from vos.run_inputs import RunInputs, decoder_of, fingerprint
 from vos.run_lock import only_run_in
 from vos.run_record import FINISHED, RunRecord, read_record
 from vos.snapshots import SnapshotSink
 from vos.tracker import VideoTracker
-from vos.video import FrameSource, Truncation, VideoInfo, open_source
+from vos.video import Frame, FrameSource, Truncation, VideoInfo, open_source
 from vos.video.images import ImageFolderSource
 from vos.video_model import VideoModel
 
@@ -38,12 +41,14 @@ class TrackJob:
 
     Attributes:
         video: File, image folder, `-`, or `camera:0`.
-        prompts: At least one on frame 0.
+        prompts: At least one, on any frames: an object is tracked from its first annotated frame on.
         output: Folder of the run.
         overlay: Whether to write an overlay video.
         contact_sheet: Frames of the contact sheet; empty for six spread over the video, None for no sheet.
         overwrite: Whether results of a former run in the folder may be replaced.
         source_options: Keyword arguments of `open_source`.
+        removals: Objects that end before the video does.
+        names: Of objects, for run.json and the exports.
     """
 
     video: str
@@ -53,6 +58,13 @@ class TrackJob:
     contact_sheet: tuple[int, ...] | None = None
     overwrite: bool = False
     source_options: dict[str, Any] | None = None
+    removals: tuple[Removal, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def script(self) -> PromptScript:
+        """What is said about the objects."""
+        return PromptScript(self.prompts, self.removals, self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,7 @@ class RunOutcome:
         is_stopped: Whether the run ended before the video because no object was left.
         resumed_at: Frames that were taken over from the run that was resumed; None for a run from the start.
         was_finished: Whether the run to resume had nothing left to do.
+        is_interrupted: Whether `stop` was set before the end; the run can be resumed where it stopped.
     """
 
     frames: int
@@ -78,6 +91,7 @@ class RunOutcome:
     is_stopped: bool = False
     resumed_at: int | None = None
     was_finished: bool = False
+    is_interrupted: bool = False
 
 
 def run_job(
@@ -92,6 +106,8 @@ def run_job(
     snapshot_every: int = SNAPSHOT_EVERY,
     max_memory: int | None = None,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
+    on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
+    stop: threading.Event | None = None,
 ) -> RunOutcome:
     """Tracks one video.
 
@@ -107,6 +123,8 @@ def run_job(
         max_memory: Resident bytes to stay below, by the estimate of `vos.memory_budget`: queues and the number of
             remembered frames shrink as far as needed.
         on_frame: Called after each frame with the number done and the total, if that is known.
+        on_result: Called with each frame and its masks, which it must not change; for a live preview.
+        stop: When it is set, the run ends after the frame in progress and can be resumed from there.
 
     Raises:
         VosError: The video, a prompt or the output cannot be used, the run to resume had other inputs, or the run
@@ -116,7 +134,7 @@ def run_job(
     folder.check(overwrite=job.overwrite, resume=resume)
     policy = policy or MemoryPolicy()
     absence = AbsencePolicy(absent_below, on_absent, stop_after)
-    prompts_by_frame(job.prompts)
+    plan = plan_of(job.script)
     with open_source(job.video, **(job.source_options or {})) as source:
         for prompt in job.prompts:
             prompt.check(source.info.width, source.info.height)
@@ -139,10 +157,21 @@ def run_job(
                 point = find_resume_point(folder, model.device)
             else:
                 folder.clear_snapshots()
-            run = _Run(job, folder, inputs, policy, absence, point, buffers, snapshot_every)
-            outcome = run.track(source, model, on_frame, is_new=is_new, is_resumed=is_resumed)
-            folder.clear_snapshots()
+            watch = _Watch(on_frame, on_result, stop or threading.Event())
+            run = _Run(job, folder, inputs, plan, policy, absence, point, buffers, snapshot_every)
+            outcome = run.track(source, model, watch, is_new=is_new, is_resumed=is_resumed)
+            if not outcome.is_interrupted:
+                folder.clear_snapshots()
             return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who is told about progress, and who may end the run."""
+
+    on_frame: Callable[[int, int | None], None]
+    on_result: Callable[[Frame, FrameResult], None]
+    stop: threading.Event
 
 
 class _Run:
@@ -153,6 +182,7 @@ class _Run:
         job: TrackJob,
         folder: OutputFolder,
         inputs: RunInputs,
+        plan: TrackingPlan,
         policy: MemoryPolicy,
         absence: AbsencePolicy,
         point: ResumePoint,
@@ -161,6 +191,7 @@ class _Run:
     ) -> None:
         self._job = job
         self._folder = folder
+        self._plan = plan
         self._policy = policy
         self._absence = absence
         self._point = point
@@ -175,7 +206,7 @@ class _Run:
         self,
         source: FrameSource,
         model: VideoModel,
-        on_frame: Callable[[int, int | None], None],
+        watch: _Watch,
         *,
         is_new: bool,
         is_resumed: bool,
@@ -198,15 +229,18 @@ class _Run:
             else:
                 folder.clear_for_start()
             self._sinks.open(source.info)
-            is_stopped = self._follow(source, tracker, on_frame)
-            self._sinks.close()
+            ending = self._follow(source, tracker, watch)
+            if ending == "interrupted":
+                self._sinks.abort()
+            else:
+                self._sinks.close()
         except BaseException as error:
             self._sinks.abort()
             self._record_failure(source, error, time.monotonic() - began, is_new=is_new)
             raise
         seconds = time.monotonic() - began
-        truncation = None if is_stopped else source.truncation
-        status = "stopped" if is_stopped else "done" if truncation is None else "truncated"
+        truncation = source.truncation if ending == "done" else None
+        status = ending if truncation is None else "truncated"
         problem = None if truncation is None else str(truncation)
         self._record.finish(status, info=source.info, seconds=seconds, problem=problem, truncation=truncation)
         return RunOutcome(
@@ -215,25 +249,32 @@ class _Run:
             output=folder,
             truncation=truncation,
             object_ids=tracker.object_ids,
-            is_stopped=is_stopped,
+            is_stopped=ending == "stopped",
             resumed_at=len(self._point.finished) if is_resumed else None,
+            is_interrupted=ending == "interrupted",
         )
 
-    def _follow(self, source: FrameSource, tracker: VideoTracker, on_frame: Callable[[int, int | None], None]) -> bool:
-        """Takes every frame; returns whether the run ended early because no object was left."""
+    def _follow(
+        self, source: FrameSource, tracker: VideoTracker, watch: _Watch
+    ) -> Literal["done", "stopped", "interrupted"]:
+        """Takes every frame. `stopped`: no object was left; `interrupted`: somebody has asked for it."""
         finished = FinishedFrames(self._folder, self._point.finished)
-        prompts = prompts_by_frame(self._job.prompts)
-        stop_rule = StopRule(self._absence, last_prompt=max(prompts))
-        results = propagate(source, prompts, tracker, recall=finished.recall, read_ahead=self._read_ahead)
-        for frame, result in results:
+        stop_rule = StopRule(self._absence, last_prompt=self._plan.last_event)
+        for frame, result in propagate(
+            source, self._plan, tracker, recall=finished.recall, read_ahead=self._read_ahead
+        ):
             done = result.index + 1
-            if done == tracker.next_index and self._snapshots.is_due(done):
+            is_interrupted = watch.stop.is_set()
+            if done == tracker.next_index and (is_interrupted or self._snapshots.is_due(done)):
                 self._snapshots.offer(tracker.snapshot())
             self._sinks.write(frame, result)
-            on_frame(done, source.info.frame_count)
+            watch.on_result(frame, result)
+            watch.on_frame(done, source.info.frame_count)
             if stop_rule.is_over(result):
-                return True
-        return False
+                return "stopped"
+            if is_interrupted and done != source.info.frame_count:
+                return "interrupted"
+        return "done"
 
     def _record_failure(self, source: FrameSource, error: BaseException, seconds: float, *, is_new: bool) -> None:
         """Leaves what can be resumed, or nothing if there is nothing."""
@@ -289,6 +330,8 @@ def _inputs(
             "overlay": job.overlay,
             "contact_sheet": None if job.contact_sheet is None else list(job.contact_sheet),
         },
+        removals=job.removals,
+        names=job.names,
     )
 
 

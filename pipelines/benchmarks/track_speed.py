@@ -20,7 +20,9 @@ from seem_model.compact.memory import FrameMemory
 from seem_model.compact.pyramid import ImageFeatures
 from seem_model.compact.video import FrameDecode, PromptMaps
 from vos.export import BackgroundSink, PalettePngSink
-from vos.propagation import prompts_by_frame, propagate
+from vos.plan import plan_of
+from vos.prompts import PromptScript
+from vos.propagation import propagate
 from vos.results import FrameResult
 from vos.tracker import VideoTracker
 from vos.video import Frame, VideoInfo, open_source
@@ -123,11 +125,11 @@ def measure_track(
     """Tracks a synthetic H.264 clip from first-frame masks and writes palette PNGs, as `vos track` does."""
     with tempfile.TemporaryDirectory(prefix="vos-perf-") as folder:
         clip = Path(folder) / "clip.mp4"
-        prompts = prompts_by_frame(write_clip(clip, width, height, frames, objects))
+        plan = plan_of(PromptScript.of(write_clip(clip, width, height, frames, objects)))
         # Warm up: memory of the C library, thread pools, convolution algorithms.
         with open_source(clip) as source:
             tracker = VideoTracker(model)
-            for frame, _ in propagate(source, prompts, tracker):
+            for frame, _ in propagate(source, plan, tracker):
                 if frame.index == 5:
                     break
         clock = _Clock()
@@ -139,7 +141,7 @@ def measure_track(
             sink = BackgroundSink([_TimedPng(Path(folder) / "masks", clock)])
             sink.open(source.info)
             began = time.perf_counter()
-            for frame, result in propagate(source, prompts, tracker):
+            for frame, result in propagate(source, plan, tracker):
                 sink.write(frame, result)
             sink.close()
             wall = time.perf_counter() - began

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.benchmarks.clips import write_clip
 from vos.export import BackgroundSink, MaskSink, OverlaySink, PalettePngSink
-from vos.prompts import Prompt
-from vos.propagation import prompts_by_frame
+from vos.plan import plan_of
+from vos.prompts import Prompt, PromptScript
 from vos.results import FrameResult
 from vos.tracker import VideoTracker
 from vos.video import Frame, ReadAhead, VideoInfo, open_source
@@ -19,7 +19,7 @@ from vos.video_model import VideoModel
 
 _WARM_UP_FRAMES = 5
 
-Prompts = dict[int, list[Prompt]]
+Prompts = Mapping[int, Sequence[Prompt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def measure_pipeline(
     with tempfile.TemporaryDirectory(prefix="vos-perf-") as folder:
         root = Path(folder)
         clip = root / "clip.mp4"
-        prompts = prompts_by_frame(write_clip(clip, width, height, frames, objects))
+        prompts = plan_of(PromptScript.of(write_clip(clip, width, height, frames, objects))).prompts
 
         def sinks(name: str) -> list[MaskSink]:
             target = root / name

@@ -302,7 +302,10 @@ def test_inputs_that_differ_are_named(tmp_path: Path) -> None:
     record["options"]["short_side"] = 160
     record["prompts"].pop()
     named = [difference.split(" was ")[0] for difference in inputs(str(moved)).differences(record)[2:]]
-    assert named == ["options.short_side", *(f"prompts[1].{key}" for key in ("kind", "object", "frame", "sha256"))]
+    assert named == [
+        "options.short_side",
+        *(f"prompts[1].{key}" for key in ("kind", "object", "frame", "direction", "sha256")),
+    ]
 
 
 def test_the_fingerprint_of_an_image_folder_follows_names_and_contents(tmp_path: Path) -> None:

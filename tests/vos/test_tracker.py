@@ -170,6 +170,17 @@ def test_mistakes_are_explained(model: VideoModel) -> None:
         tracker.step(np.zeros((60, 80, 3), np.uint8))
 
 
+def test_frames_without_objects_can_be_skipped(model: VideoModel) -> None:
+    scene = moving_shapes()
+    tracker = VideoTracker(model)
+    result = tracker.skip(scene.frames[0], pts=500, time_base=Fraction(1, 1000))
+    assert (result.index, result.time, result.object_ids, result.presence) == (0, 0.5, (), ())
+    assert (result.labels.shape, result.labels.dtype, result.labels.any()) == ((120, 160), np.uint16, False)
+    assert tracker.step(scene.frames[1], [Mask(scene.masks[1][1])]).index == 1
+    with pytest.raises(PromptError, match="frame 2 cannot be skipped"):
+        tracker.skip(scene.frames[2])
+
+
 def test_a_failed_first_frame_leaves_the_tracker_fresh(model: VideoModel) -> None:
     scene = moving_shapes()
     tracker = VideoTracker(model)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
 from vos.errors import PromptError
 
 MAX_OBJECT_ID = 65535
+
+Direction = Literal["forward", "backward", "both"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +28,7 @@ class Prompt:
         object_id: Which object the prompt describes, 1..65535. 0 is the background and cannot be prompted.
         frame: Index of the annotated frame in display order, from 0.
         size: (width, height) of the picture that the coordinates belong to. None means the size of the frame.
+        direction: Which frames the prompt speaks for beside its own: those after it, those before it, or both.
         source: Where the prompt was read from; only used in messages, ignored when prompts are compared.
     """
 
@@ -33,6 +37,7 @@ class Prompt:
     object_id: int = 1
     frame: int = 0
     size: tuple[int, int] | None = None
+    direction: Direction = "forward"
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +45,8 @@ class Prompt:
             raise PromptError(f"{self.where}: object id {self.object_id} is not a whole number in 1..{MAX_OBJECT_ID}")
         if not _is_integer(self.frame) or self.frame < 0:
             raise PromptError(f"{self.where}: frame {self.frame} is not a whole number from 0")
+        if self.direction not in DIRECTIONS:
+            raise PromptError(f"{self.where}: direction {self.direction!r} is not one of {', '.join(DIRECTIONS)}")
         set_field(self, "object_id", int(self.object_id))
         set_field(self, "frame", int(self.frame))
         if self.size is not None:

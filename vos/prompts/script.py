@@ -6,8 +6,7 @@ Reading checks everything that can be checked without the video; messages name t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from vos.atomic import replacing, write_bytes
-from vos.prompts.base import MAX_OBJECT_ID, Prompt, VisualPrompt
+from vos.prompts.base import DIRECTIONS, MAX_OBJECT_ID, Direction, Prompt, VisualPrompt
 from vos.prompts.box import Box
 from vos.prompts.checks import check_duplicates
 from vos.prompts.davis_scribbles import DavisScribbles, davis_scribbles_from
@@ -25,6 +24,7 @@ from vos.prompts.label_image import read_label_image
 from vos.prompts.mask import Mask
 from vos.prompts.points import Points
 from vos.prompts.polygon import Polygon
+from vos.prompts.prompt_script import PromptScript, Removal
 from vos.prompts.reference import ReferenceImage
 from vos.prompts.stroke import DEFAULT_STROKE_WIDTH, Stroke
 from vos.prompts.text import Text
@@ -34,29 +34,6 @@ VERSION = 1
 _VERSION_KEY = "vos_prompts"
 _MAX_FRAME = 2**31 - 1
 _MAX_SIDE = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """From `frame` on, the object is no longer tracked."""
-
-    object_id: int
-    frame: int
-
-
-@dataclass(frozen=True, slots=True)
-class PromptScript:
-    """What a prompt script says.
-
-    Attributes:
-        prompts: In the order of the file.
-        removals: Objects that end before the video does.
-        names: Names that the user gave to objects.
-    """
-
-    prompts: tuple[Prompt, ...]
-    removals: tuple[Removal, ...] = ()
-    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_prompt_script(path: str | Path) -> PromptScript:
@@ -83,10 +60,10 @@ def read_prompt_script(path: str | Path) -> PromptScript:
             node.only("object", "frame", "remove")
             if node.get("remove").value is not True:
                 node.get("remove").fail("expected true")
-            removals.append(Removal(_object_id(node), _frame(node)))
+            removals.append(Removal(_object_id(node), _frame(node), f"{node.file}: {node.path}"))
         else:
             prompts.append(read_prompt_entry(node, size))
-    if not prompts:
+    if not prompts and not removals:
         root.get("prompts").fail("is empty: mark at least one object")
     check_duplicates(prompts)
     return PromptScript(tuple(prompts), tuple(removals), names)
@@ -123,6 +100,8 @@ def prompt_entry(prompt: Prompt, *, image: str = "") -> dict[str, Any]:
     entry: dict[str, Any] = {"object": prompt.object_id, "frame": prompt.frame}
     if prompt.size is not None and not _has_raster(prompt):
         entry["size"] = list(prompt.size)
+    if prompt.direction != "forward":
+        entry["direction"] = prompt.direction
     if isinstance(prompt, ReferenceImage):
         return entry | {"reference": {"image": image, **_region_entry(prompt.region)}}
     if isinstance(prompt, Text):
@@ -146,10 +125,11 @@ def read_prompt_entry(node: JsonNode, default_size: tuple[int, int] | None = Non
         PromptError: The entry, or a file that it names, cannot be used.
     """
     kind = _kind_of(node, (*_REGIONS, "text", "reference"))
-    node.only("object", "frame", "size", kind)
+    node.only("object", "frame", "size", "direction", kind)
     common: dict[str, Any] = {
         "object_id": _object_id(node),
         "frame": _frame(node),
+        "direction": _direction(node),
         "source": f"{node.file}: {node.path}",
     }
     if kind == "text":
@@ -274,6 +254,16 @@ def _object_id(node: JsonNode) -> int:
 
 def _frame(node: JsonNode) -> int:
     return node.get("frame").integer(0, _MAX_FRAME) if node.has("frame") else 0
+
+
+def _direction(node: JsonNode) -> Direction:
+    if not node.has("direction"):
+        return "forward"
+    value = node.get("direction")
+    found = next((direction for direction in DIRECTIONS if direction == value.value), None)
+    if found is None:
+        value.fail(f"expected one of {', '.join(DIRECTIONS)}")
+    return found
 
 
 def _members(node: JsonNode, key: str) -> list[tuple[str, JsonNode]]:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from vos.errors import PromptError
 from vos.prompts import (
+    DIRECTIONS,
     Box,
     Mask,
     Points,
@@ -120,7 +121,8 @@ def prompts_of_all_kinds(draw: st.DrawFn) -> PromptScript:
     chosen = draw(st.lists(st.sampled_from(makers), min_size=1, max_size=6))
     ids = draw(st.permutations(range(65536 - len(chosen), 65536)))
     prompts = [
-        make({"object_id": i, "frame": draw(st.integers(0, 10**6))}) for make, i in zip(chosen, ids, strict=False)
+        make({"object_id": i, "frame": draw(st.integers(0, 10**6)), "direction": draw(st.sampled_from(DIRECTIONS))})
+        for make, i in zip(chosen, ids, strict=False)
     ]
     return PromptScript(tuple(prompts), (Removal(3, 9),), {1: "rabbit", 300: 'the "second"'})
 
@@ -149,6 +151,11 @@ def test_a_written_script_reads_back_equal_and_writes_the_same_bytes(
         (changed("prompts", 0, "object", to=0), r"\$\.prompts\[0\]\.object: expected a whole number in 1\.\.65535"),
         (changed("prompts", 1, "frame", to=-1), r"\$\.prompts\[1\]\.frame: expected a whole number"),
         (changed("prompts", 1, "points", to={}), r"\$\.prompts\[1\]\.points: has no 'positive'"),
+        (
+            changed("prompts", 1, "direction", to="sideways"),
+            r"\$\.prompts\[1\]\.direction: expected one of forward,",
+        ),
+        (changed("prompts", 5, "direction", to="both"), r"\$\.prompts\[5\]: unknown member 'direction'"),
         (changed("prompts", 3, "colour", to="red"), r"\$\.prompts\[3\]: unknown member 'colour'"),
         (changed("prompts", 3, "box", to=[1, 1, 2, 2]), r"\$\.prompts\[3\]: needs exactly one of"),
         (changed("prompts", 5, "remove", to=1), r"\$\.prompts\[5\]\.remove: expected true"),
