@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from vos.errors import OutputError, PromptError
 from vos.journal import read_journal
 from vos.memory import MemoryPolicy
 from vos.output_folder import OutputFolder
-from vos.prompts import Prompt
+from vos.prompts import MAX_OBJECT_ID, Prompt, PromptScript, Removal
 from vos.prompts.digest import prompts_digest
 from vos.prompts.json_node import JsonNode
-from vos.prompts.script import read_prompt_entry
+from vos.prompts.script import read_names, read_prompt_entry
 from vos.run_record import read_record
 
 _ON_ABSENT: dict[str, OnAbsent] = {"empty": "empty", "hold": "hold", "stop": "stop"}
@@ -47,6 +48,8 @@ class RecordedRun:
         policy: When frames were remembered.
         absence: What happened to objects out of view.
         frames: One per mask that was written.
+        removals: Objects that end before the video does.
+        names: Of objects.
     """
 
     path: Path
@@ -63,6 +66,13 @@ class RecordedRun:
     policy: MemoryPolicy
     absence: AbsencePolicy
     frames: tuple[RecordedFrame, ...]
+    removals: tuple[Removal, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def script(self) -> PromptScript:
+        """What was said about the objects."""
+        return PromptScript(self.prompts, self.removals, self.names)
 
 
 def read_recorded_run(path: Path) -> RecordedRun:
@@ -136,6 +146,9 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
         ),
         absence=AbsencePolicy(options.get("absent_below").number(), on_absent, stop_after),
         frames=_frames(folder, root),
+        # Records of the first versions have none of these.
+        removals=tuple(_removal(node) for node in root.get("removals").items()) if root.has("removals") else (),
+        names=read_names(root),
     )
 
 
@@ -144,6 +157,14 @@ def _prompt(node: JsonNode) -> Prompt:
     if prompts_digest([prompt]) != node.get("sha256").text():
         node.get("content").fail("does not have the sha256 beside it")
     return prompt
+
+
+def _removal(node: JsonNode) -> Removal:
+    return Removal(
+        node.get("object").integer(1, MAX_OBJECT_ID),
+        node.get("frame").integer(0, _MAX_WHOLE),
+        f"{node.file}: {node.path}",
+    )
 
 
 def _frames(folder: OutputFolder, root: JsonNode) -> tuple[RecordedFrame, ...]:

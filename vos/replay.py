@@ -6,23 +6,19 @@ weights, the versions installed here) is compared with it: bytes must be equal, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-import torch
-
-from vos.errors import OutputError, VideoError
+from vos.errors import OutputError
 from vos.output_folder import OutputFolder
 from vos.recorded_run import RecordedFrame, RecordedRun, read_recorded_run
-from vos.run_inputs import fingerprint, record_differences
+from vos.rerun import cpu_threads, find_video, load_recorded_model
+from vos.run_inputs import record_differences
 from vos.run_record import FINISHED
 from vos.tracking_run import TrackJob, run_job
 from vos.verify import Difference
-from vos.video.images import list_images
-from vos.video_model import VideoModel, load_model
 
 # Members of run.json that say what a mask was computed with.
 _MADE_WITH = ("decoder", "model", "seed", "versions")
@@ -76,10 +72,18 @@ def replay_run(
         raise OutputError(f"{output}: is the folder of the recorded run; give another one for the replay")
     folder = OutputFolder(output)
     folder.check(overwrite=overwrite)
-    place = _find_video(run, video)
-    with _threads(run.threads):
-        model = _load_model(run, weights, device)
-        job = TrackJob(place, run.prompts, output, overwrite=overwrite, source_options=run.source_options)
+    place = find_video(run, video)
+    with cpu_threads(run.threads):
+        model = load_recorded_model(run, weights, device)
+        job = TrackJob(
+            place,
+            run.prompts,
+            output,
+            overwrite=overwrite,
+            source_options=run.source_options,
+            removals=run.removals,
+            names=run.names,
+        )
         run_job(
             job,
             model,
@@ -95,47 +99,6 @@ def replay_run(
         difference=_first_difference(run, again),
         changes=tuple(record_differences(_made_with(run), _made_with(again))),
     )
-
-
-def _find_video(run: RecordedRun, moved_to: str | None) -> str:
-    """Where the recorded video is; makes sure that it has not changed."""
-    if not run.fingerprint:
-        raise VideoError(f"{run.path}: this run read {run.video}, which can be read only once and not be repeated")
-    place = run.video if moved_to is None else moved_to
-    remedy = "give the place of the original with --video"
-    if not Path(place).exists():
-        raise VideoError(f"{place}: no such file; if the video of {run.path} has moved, {remedy}")
-    images = list_images(Path(place)) if Path(place).is_dir() else ()
-    now = fingerprint(place, images)
-    for name, unit in (("files", " images"), ("bytes", " bytes")):
-        if now.get(name) != run.fingerprint.get(name):
-            sizes = f"{now.get(name, 'no')}{unit}, was {run.fingerprint.get(name, 'no')}"
-            raise VideoError(f"{place}: not the video of {run.path}: it has {sizes}; {remedy}")
-    if now != run.fingerprint:
-        raise VideoError(f"{place}: not the video of {run.path}: its SHA-256 differs, so it was changed; {remedy}")
-    return place
-
-
-def _load_model(run: RecordedRun, weights: Path | None, device: str | None) -> VideoModel:
-    model = load_model(run.model, device=device or run.device, weights=weights, short_side=run.short_side)
-    if model.weights_sha256 != run.weights_sha256:
-        which = "the weights of this version" if weights is None else str(weights)
-        raise OutputError(
-            f"{run.path}: made with weights of SHA-256 {run.weights_sha256[:16]}..., but {which} have "
-            f"{model.weights_sha256[:16]}...; give the file with --weights, or install the recorded version"
-        )
-    return model
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Sums that are split among other numbers of threads round differently."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _first_difference(run: RecordedRun, again: RecordedRun) -> Difference | None:

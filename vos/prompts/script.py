@@ -52,7 +52,7 @@ def read_prompt_script(path: str | Path) -> PromptScript:
         version.fail(f"version {version.value!r} is not supported; this seem-vos reads version {VERSION}")
     root.only(_VERSION_KEY, "size", "names", "prompts")
     size = _size(root.get("size")) if root.has("size") else None
-    names = {_object_key(key, node): node.text() for key, node in _members(root, "names")}
+    names = read_names(root)
     prompts: list[Prompt] = []
     removals: list[Removal] = []
     for node in root.get("prompts").items():
@@ -145,6 +145,11 @@ def read_prompt_entry(node: JsonNode, default_size: tuple[int, int] | None = Non
     if kind != "scribbles":
         common["size"] = size
     return _REGIONS[kind](node.get(kind), common)
+
+
+def read_names(root: JsonNode) -> dict[int, str]:
+    """Object id -> name from the member `names`, which may be missing. Raises PromptError."""
+    return {_object_key(key, node): node.text() for key, node in _members(root, "names")}
 
 
 def _kind_of(node: JsonNode, kinds: tuple[str, ...]) -> str:
