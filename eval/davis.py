@@ -12,6 +12,7 @@ Challenge on Video Object Segmentation"; Caelles et al., "The 2019 DAVIS Challen
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +122,8 @@ def frame_stems(folder: Path, images: int = 0) -> tuple[str, ...]:
     Raises:
         DatasetError: There is no annotation, or fewer than images.
     """
-    stems = tuple(sorted(path.stem for path in folder.glob("*.png"))) if folder.is_dir() else ()
+    names = os.listdir(folder) if folder.is_dir() else []
+    stems = tuple(sorted(name.removesuffix(".png") for name in names if name.endswith(".png")))
     if not stems:
         raise DatasetError(f"{folder}: no annotation (*.png) found; check --root and the list of sequences")
     if len(stems) < images:
@@ -154,9 +156,11 @@ class FirstFrame:
 def first_frame(folder: Path, stem: str) -> FirstFrame:
     """Reads the first annotation: objects are the ids 1..max, gaps included, 255 taken out."""
     labels = read_labels(folder / f"{stem}.png")
-    void = labels == VOID_LABEL
-    objects = int(labels.max(where=~void, initial=0))
-    return FirstFrame(objects, only_void=objects == 0 and bool(void.any()))
+    highest = int(labels.max())
+    if highest != VOID_LABEL:
+        return FirstFrame(highest, only_void=False)
+    objects = int(labels.max(where=labels != VOID_LABEL, initial=0))
+    return FirstFrame(objects, only_void=objects == 0)
 
 
 def numbered_objects(sequence: str, count: int, frames: int) -> tuple[ObjectPlan, ...]:

@@ -1,29 +1,33 @@
 """One HTML file that shows a report offline: overall numbers, curves over time, and the worst frames side by side.
 
-Nothing is loaded from elsewhere: charts are inline SVG, pictures are PNGs embedded in the page.
+Nothing is loaded from elsewhere: charts are inline SVG, pictures are embedded in the page.
 """
 
 from __future__ import annotations
 
-import base64
 import html
+from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-from eval.errors import MaskFileError
+from eval.html_pictures import COLOURS, PICTURE_WIDTH, comparison
 from eval.plan import SequencePlan
 from eval.report import ObjectScores, Report
 
-_CHART_WIDTH, _CHART_HEIGHT = 560, 110
-_PICTURE_WIDTH = 320
-_COLOURS = {"both": (214, 214, 214), "predicted": (235, 90, 60), "true": (50, 110, 220)}
+_CHART_WIDTH, _CHART_HEIGHT = 3 * PICTURE_WIDTH + 12, 150
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 10, 8, 22
+_J_COLOUR, _F_COLOUR = "#1a6fb5", "#c2571a"
+_NEIGHBOURS = 20
+"""Of frames closer together than this part of a sequence only the worst is shown: they fail for the same reason."""
+
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .25rem .7rem; text-align: right; }
 th:first-child, td:first-child { text-align: left; } tr:nth-child(even) { background: #f4f4f4; }
-section { border-top: 1px solid #ddd; margin-top: 1.5rem; } svg { background: #fafafa; border: 1px solid #ddd; }
-figure { display: inline-block; margin: .4rem .8rem .4rem 0; } figcaption { font-size: 13px; color: #555; }
+section { border-top: 1px solid #ddd; margin-top: 1.5rem; } svg { max-width: 100%; height: auto; }
+svg text { font-size: 12px; fill: #555; } h2 small { font-weight: normal; color: #555; }
+figure { margin: .6rem 0; } figcaption, .heads { font-size: 13px; color: #555; }
+.row { display: grid; grid-template-columns: repeat(3, minmax(0, 320px)); gap: 6px; } .row img { width: 100%; }
 .note { background: #fff6da; padding: .4rem .8rem; } .j { color: #1a6fb5; } .f { color: #c2571a; }
 i { display: inline-block; width: .9em; height: .9em; border: 1px solid #888; vertical-align: -1px; }
 """
@@ -68,75 +72,73 @@ def _table(report: Report) -> str:
 
 def _legend() -> str:
     names = {"both": "in both", "predicted": "predicted only", "true": "ground truth only"}
-    marks = " ".join(f'<i style="background: rgb{_COLOURS[key]}"></i> {text}&emsp;' for key, text in names.items())
-    return f'<p><b class="j">J</b> and <b class="f">F</b> over time. Masks: {marks}</p>'
+    marks = " ".join(f'<i style="background: rgb{COLOURS[key]}"></i> {text}&emsp;' for key, text in names.items())
+    return (
+        f'<p><b class="j">J</b> and <b class="f">F</b> over time; dotted lines mark the worst frames, which are shown '
+        f"below each chart. Masks: {marks}</p>"
+    )
 
 
 def _object_section(item: ObjectScores, plan: SequencePlan, worst: int) -> str:
-    order = np.argsort(item.series.j + item.series.f, kind="stable")[:worst]
-    figures = "".join(_figure(item, plan, int(index)) for index in sorted(order))
+    chosen = _worst_frames(item.series.j + item.series.f, worst)
+    figures = "".join(_figure(item, plan, index) for index in chosen)
     return (
         f'<section id="{_anchor(item)}"><h2>{html.escape(item.name)} '
-        f"<small>(object {item.series.object_id}, J&amp;F {item.j_and_f:.3f})</small></h2>"
-        f"{_chart(item)}<div>{figures}</div></section>"
+        f"<small>object {item.series.object_id}, J&amp;F {item.j_and_f:.3f}</small></h2>"
+        f"{_chart(item, chosen)}{figures}</section>"
     )
+
+
+def _worst_frames(quality: np.ndarray, count: int) -> list[int]:
+    """Positions, ascending, of the lowest values that do not lie close together."""
+    apart = len(quality) // _NEIGHBOURS
+    chosen: list[int] = []
+    for index in np.argsort(quality, kind="stable").tolist():
+        if len(chosen) < count and all(abs(index - other) > apart for other in chosen):
+            chosen.append(index)
+    return sorted(chosen)
 
 
 def _anchor(item: ObjectScores) -> str:
     return html.escape(f"{item.sequence}--{item.name}", quote=True).replace(" ", "_")
 
 
-def _chart(item: ObjectScores) -> str:
-    lines = []
-    for name, values, colour in (("J", item.series.j, "#1a6fb5"), ("F", item.series.f, "#c2571a")):
-        x = np.linspace(4, _CHART_WIDTH - 4, len(values)) if len(values) > 1 else np.array([_CHART_WIDTH / 2])
-        y = 4 + (1 - values) * (_CHART_HEIGHT - 8)
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-        lines.append(
-            f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" stroke-linecap="round" points="{points}">'
-            f"<title>{name}</title></polyline>"
-        )
+def _chart(item: ObjectScores, marked: Sequence[int]) -> str:
     stems = item.series.stems
-    half = _CHART_HEIGHT / 2
-    return (
-        f'<figure><svg width="{_CHART_WIDTH}" height="{_CHART_HEIGHT}" role="img">'
-        f'<line x1="0" x2="{_CHART_WIDTH}" y1="{half}" y2="{half}" stroke="#ddd"/>{"".join(lines)}</svg>'
-        f"<figcaption>frames {html.escape(stems[0])} to {html.escape(stems[-1])}, 0 to 1</figcaption></figure>"
-    )
+    x = np.linspace(_LEFT, _CHART_WIDTH - _RIGHT, len(stems)) if len(stems) > 1 else np.array([_CHART_WIDTH / 2])
+    bottom = _CHART_HEIGHT - _BOTTOM
+    parts = []
+    for value, y in zip((0.0, 0.5, 1.0), _heights(np.array((0.0, 0.5, 1.0))), strict=True):
+        parts.append(f'<line x1="{_LEFT}" x2="{_CHART_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
+    for index in marked:
+        line = f'x1="{x[index]:.1f}" x2="{x[index]:.1f}" y1="{_TOP}" y2="{bottom}"'
+        parts.append(f'<line {line} stroke="#888" stroke-dasharray="2 3"/>')
+    for name, values, colour in (("J", item.series.j, _J_COLOUR), ("F", item.series.f, _F_COLOUR)):
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, _heights(values), strict=True))
+        parts.append(
+            f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" stroke-linecap="round" '
+            f'stroke-linejoin="round" points="{points}"><title>{name}</title></polyline>'
+        )
+    for index, anchor in ((0, "start"), (len(stems) - 1, "end")):
+        text = html.escape(stems[index])
+        parts.append(f'<text x="{x[index]:.1f}" y="{_CHART_HEIGHT - 6}" text-anchor="{anchor}">{text}</text>')
+    size = f'width="{_CHART_WIDTH}" height="{_CHART_HEIGHT}" viewBox="0 0 {_CHART_WIDTH} {_CHART_HEIGHT}"'
+    label = html.escape(f"J and F of {item.name}, frames {stems[0]} to {stems[-1]}", quote=True)
+    return f'<svg {size} role="img" aria-label="{label}">{"".join(parts)}</svg>'
+
+
+def _heights(values: np.ndarray) -> np.ndarray:
+    """Where scores in [0, 1] are drawn, in pixels from the top."""
+    heights: np.ndarray = _TOP + (1 - values) * (_CHART_HEIGHT - _TOP - _BOTTOM)
+    return heights
 
 
 def _figure(item: ObjectScores, plan: SequencePlan, index: int) -> str:
-    stem = item.series.stems[index]
-    ids = (item.series.object_id, item.series.proposal)
-    truth = plan.truth.read(stem, ids[:1], None)
-    prediction = plan.predictions.read(stem, ids[1:], truth.shape)
-    true, predicted = truth.mask(ids[0]) != 0, prediction.mask(ids[1]) != 0
-    pictures = (
-        ("ground truth", _paint(true, np.zeros_like(true))),
-        ("prediction", _paint(np.zeros_like(true), predicted)),
-        ("difference", _paint(true, predicted)),
+    stem = html.escape(item.series.stems[index])
+    pictures = "".join(
+        f'<div><img alt="{name}, frame {stem}" src="{url}"><div class="heads">{name}</div></div>'
+        for name, url in comparison(item, plan, index)
     )
-    images = "".join(
-        f'<img alt="{name}" title="{name}" width="{_PICTURE_WIDTH}" src="data:image/png;base64,{_encode(picture)}"> '
-        for name, picture in pictures
-    )
-    caption = f"frame {html.escape(stem)}: J {item.series.j[index]:.3f}, F {item.series.f[index]:.3f}"
-    return f"<figure>{images}<figcaption>{caption}; ground truth, prediction, difference</figcaption></figure>"
-
-
-def _paint(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 RGB, reduced to the width of the page's pictures."""
-    picture = np.zeros((*true.shape, 3), np.uint8)
-    picture[true & predicted] = _COLOURS["both"]
-    picture[predicted & ~true] = _COLOURS["predicted"]
-    picture[true & ~predicted] = _COLOURS["true"]
-    scale = min(1.0, _PICTURE_WIDTH / true.shape[1])
-    size = (max(1, round(true.shape[1] * scale)), max(1, round(true.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
-def _encode(picture: np.ndarray) -> str:
-    done, data = cv2.imencode(".png", picture[:, :, ::-1])
-    if not done:
-        raise MaskFileError("a picture of the report cannot be encoded as PNG")
-    return base64.b64encode(data.tobytes()).decode("ascii")
+    caption = f"frame {stem}: J {item.series.j[index]:.3f}, F {item.series.f[index]:.3f}"
+    return f'<figure><figcaption>{caption}</figcaption><div class="row">{pictures}</div></figure>'

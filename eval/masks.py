@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -122,6 +123,13 @@ def window_of(support: np.ndarray) -> Window | None:
     return slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1)
 
 
+def _file_names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.is_file()]
+
+
 @dataclass(frozen=True, slots=True)
 class MaskFolder:
     """The masks of one sequence on disk.
@@ -138,11 +146,22 @@ class MaskFolder:
     object_folder: str = "{:03d}"
     truth: bool = False
 
+    def names(self, stem: str, ids: tuple[int, ...]) -> tuple[str, ...]:
+        """The files that hold the masks of the objects `ids` in frame `stem`, relative to `folder`."""
+        if self.kind == "per-object":
+            return tuple(f"{self.object_folder.format(object_id)}/{stem}.png" for object_id in ids)
+        return (f"{stem}.png",)
+
     def files(self, stem: str, ids: tuple[int, ...]) -> tuple[Path, ...]:
         """The files that hold the masks of the objects `ids` in frame `stem`."""
-        if self.kind == "per-object":
-            return tuple(self.folder / self.object_folder.format(object_id) / f"{stem}.png" for object_id in ids)
-        return (self.folder / f"{stem}.png",)
+        return tuple(self.folder / name for name in self.names(stem, ids))
+
+    def existing(self) -> frozenset[str]:
+        """Names of the files there are, relative to `folder`, in the form of `names`."""
+        if self.kind != "per-object":
+            return frozenset(_file_names(self.folder))
+        folders = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
+        return frozenset(f"{name}/{file}" for name in folders for file in _file_names(self.folder / name))
 
     def read(self, stem: str, ids: tuple[int, ...], shape: tuple[int, int] | None) -> FrameMasks:
         """Reads the masks of frame `stem`.

@@ -46,11 +46,12 @@ def count_frames(plan: SequencePlan, positions: range) -> list[np.ndarray]:
     column = {item.object_id: index for index, item in enumerate(plan.objects)}
     results = []
     for position in positions:
-        ids = ids_by_frame[position]
+        ids, stem = ids_by_frame[position], plan.stems[position]
         if not ids:
+            if not plan.objects:
+                _refuse_high_ids(plan, stem)
             results.append(np.zeros((COUNTS, len(plan.objects)), np.int64))
             continue
-        stem = plan.stems[position]
         truth = plan.truth.read(stem, ids, None)
         prediction = plan.predictions.read(stem, ids, truth.shape)
         # Proposals are counted before void is taken out: one that lies in void altogether is still a proposal.
@@ -73,6 +74,15 @@ def _without_void(prediction: FrameMasks, truth: FrameMasks) -> tuple[FrameMasks
         return prediction, truth
     void = truth.labels == VOID_LABEL
     return (prediction.without(void), truth.without(void)) if void.any() else (prediction, truth)
+
+
+def _refuse_high_ids(plan: SequencePlan, stem: str) -> None:
+    """Parity: a sequence without objects adds no row, but its predictions must hold no id that is too high."""
+    if plan.max_id is None or not plan.predictions.files(stem, ())[0].is_file():
+        return
+    highest = plan.predictions.read(stem, (), None).max_id
+    if highest > plan.max_id:
+        raise _too_high(plan, stem, highest, plan.max_id)
 
 
 def _too_high(plan: SequencePlan, stem: str, highest: int, limit: int) -> MaskFileError:

@@ -117,6 +117,9 @@ def test_a_sequence_without_objects_adds_a_note_and_no_row(davis: tuple[Path, Pa
     assert {item.sequence for item in report.objects} == {"a"}
     assert "void: the first annotation holds only 0 and 255" in report.notes[0] and "davis16" in report.notes[0]
     assert "none: no object in the first annotation" in report.notes[1]
+    save_sequence(predictions / "none", np.full((5, 48, 64), 1))
+    with pytest.raises(MaskFileError, match=r"none/00001\.png: holds the id 1, above the 0 object"):
+        evaluate(predictions, dataset="davis17", root=root)
     save_davis17(root, {"none": np.zeros((5, 48, 64))})
     with pytest.raises(DatasetError, match="no object to score"):
         evaluate(predictions, dataset="davis17", root=root)

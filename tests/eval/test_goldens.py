@@ -1,28 +1,36 @@
-"""The scorer gives the numbers of davis2017-evaluation, bit for bit, on its recorded reference cases."""
+"""The scorer gives the numbers of davis2017-evaluation, bit for bit, on every recorded reference case there is."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from eval import DatasetError, EvalError, MaskFileError, MissingPredictionsError, Report, evaluate
 from eval.csv_files import csv_files
-from eval.statistics import frame_statistics
-from tests.eval.goldens import load_cases, load_generator, needs_goldens, write_case
+from eval.errors import EvalUsageError
+from tests.eval.goldens import load_cases, needs_goldens, write_case
 
 pytestmark = needs_goldens
 
 DATASET_OF_TASK = {"semi-supervised": "davis17", "unsupervised": "davis17-unsupervised"}
 LONG_CASE = "s_long_uint8_bins"
 BROADCAST_CASE = "s_pred_first_row_broadcast"
+LONGEST_RIGHT_DECAY = 255
+"""Scored frames up to which the official decay is right: it keeps the borders of the quarters in 8 bits."""
+
 SCORED = sorted(
-    name for name, case in load_cases().items() if case["outcome"] == "ok" and name not in (LONG_CASE, BROADCAST_CASE)
+    name
+    for name, case in load_cases().items()
+    # Where no sequence has an object the official tool prints a table of nan.
+    if case["outcome"] == "ok" and case["objects"] and name != BROADCAST_CASE
 )
+NOT_SCORED = sorted(set(load_cases()) - set(SCORED))
 REFUSED = {
+    # What we say where the official tool gives up; other cases of that kind must get some error in one line.
     "s_extra_id_exit": (MaskFileError, r"00003\.png: holds the id 5, above the 4"),
     "s_gt_late_higher_id_predicted_exit": (MaskFileError, r"00004\.png: holds the id 2, above the 1"),
     "s_pred_255_exit": (MaskFileError, r"id 255, above the 1 .* need 1 instead of 255"),
@@ -38,13 +46,8 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def generator() -> ModuleType:
-    return load_generator()
-
-
-def score(generator: ModuleType, name: str, folder: Path) -> Report:
-    root, predictions = write_case(generator, name, folder)
+def score(name: str, folder: Path) -> Report:
+    root, predictions = write_case(name, folder)
     return evaluate(predictions, dataset=DATASET_OF_TASK[load_cases()[name]["task"]], root=root)
 
 
@@ -71,52 +74,60 @@ def recorded_global(report: Report) -> dict[str, float]:
     return dict(zip(("JF", "JM", "JR", "JD", "FM", "FR", "FD"), (v for _, v in report.headline), strict=True))
 
 
-def test_every_recorded_case_is_either_scored_or_refused() -> None:
-    assert set(SCORED) | set(REFUSED) | {LONG_CASE} == set(load_cases())
+def comparable(value: Any) -> Any:
+    """nan is not equal to itself; as a word it is."""
+    if isinstance(value, dict):
+        return {key: comparable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    return "nan" if isinstance(value, float) and math.isnan(value) else value
+
+
+def without_decay(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in numbers.items() if key not in ("JD", "FD")}
+
+
+def plain_decay(values: list[float]) -> float:
+    """First quarter minus last, with the borders of the quarters as published."""
+    borders = [round(1 + (len(values) - 1) * k / 4 + 1e-10) - 1 for k in range(5)]
+    return float(np.mean(values[: borders[1] + 1]) - np.mean(values[borders[3] :]))
 
 
 @pytest.mark.parametrize("name", SCORED)
-def test_equals_the_official_numbers_bit_for_bit(name: str, generator: ModuleType, tmp_path: Path) -> None:
+def test_equals_the_official_numbers_bit_for_bit(name: str, tmp_path: Path) -> None:
     case = load_cases()[name]
-    report = score(generator, name, tmp_path)
-    assert recorded_objects(report) == case["objects"]
-    assert list(recorded_objects(report)) == list(case["objects"])
-    assert recorded_global(report) == case["global"]
+    report = score(name, tmp_path)
+    ours, overall = recorded_objects(report), recorded_global(report)
+    assert list(ours) == list(case["objects"])
     files = csv_files(report)
-    assert files == {key: case[key] for key in ("global_results-val.csv", "per-sequence_results-val.csv")}
+    if all(item["n_frames"] <= LONGEST_RIGHT_DECAY for item in case["objects"].values()):
+        assert comparable(ours) == comparable(case["objects"])
+        assert comparable(overall) == comparable(case["global"])
+        assert files["global_results-val.csv"] == case["global_results-val.csv"]
+    else:
+        for key, expected in case["objects"].items():
+            if expected["n_frames"] <= LONGEST_RIGHT_DECAY:
+                assert comparable(ours[key]) == comparable(expected)
+                continue
+            assert comparable(without_decay(ours[key])) == comparable(without_decay(expected))
+            assert (ours[key]["JD"], ours[key]["FD"]) == (plain_decay(expected["J"]), plain_decay(expected["F"]))
+        assert comparable(without_decay(overall)) == comparable(without_decay(case["global"]))
+        assert overall["JD"] == np.mean([item["JD"] for item in ours.values()])
+    assert files["per-sequence_results-val.csv"] == case["per-sequence_results-val.csv"]
 
 
-@pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_the_official_tool_dies_of_is_a_clear_error(name: str, generator: ModuleType, tmp_path: Path) -> None:
-    kind, message = REFUSED[name]
+@pytest.mark.parametrize("name", NOT_SCORED)
+def test_what_the_official_tool_dies_of_is_a_clear_error(name: str, tmp_path: Path) -> None:
+    kind, message = REFUSED.get(name, ((DatasetError, EvalUsageError, MaskFileError, MissingPredictionsError), "."))
     with pytest.raises(kind, match=message) as caught:
-        score(generator, name, tmp_path)
+        score(name, tmp_path)
     assert isinstance(caught.value, EvalError)
-    assert caught.value.exit_code in (1, 2)
+    assert caught.value.exit_code in (1, 2) and "\n" not in str(caught.value)
 
 
-def test_decay_of_long_sequences_is_the_plain_definition(generator: ModuleType, tmp_path: Path) -> None:
-    """Official: uint8 borders, wrong or nan from 256 scored frames on. Everything else equals; decay does up to 255."""
-    report, case = score(generator, LONG_CASE, tmp_path), load_cases()[LONG_CASE]
-    ours = recorded_objects(report)
-    for name, expected in case["objects"].items():
-        compared = set(expected) if expected["n_frames"] <= 255 else set(expected) - {"JD", "FD"}
-        assert {key: ours[name][key] for key in compared} == {key: expected[key] for key in compared}
-        if expected["n_frames"] > 255:
-            assert math.isnan(expected["JD"])
-        j = np.array(expected["J"])
-        n = len(j)
-        edges = [round(1 + (n - 1) * k / 4 + 1e-10) - 1 for k in range(5)]
-        assert ours[name]["JD"] == j[: edges[1] + 1].mean() - j[edges[3] :].mean()
-    overall = recorded_global(report)
-    assert {key: overall[key] for key in ("JF", "JM", "JR", "FM", "FR")} == {
-        key: case["global"][key] for key in ("JF", "JM", "JR", "FM", "FR")
-    }
-    assert overall["JD"] == np.mean([frame_statistics(np.array(item.series.j)).decay for item in report.objects])
-
-
-def test_more_jobs_change_no_number(generator: ModuleType, tmp_path: Path) -> None:
-    root, predictions = write_case(generator, LONG_CASE, tmp_path)
+@pytest.mark.skipif(LONG_CASE not in load_cases(), reason=f"the case {LONG_CASE} is not among the reference cases")
+def test_more_jobs_change_no_number(tmp_path: Path) -> None:
+    root, predictions = write_case(LONG_CASE, tmp_path)
     one, three = (evaluate(predictions, dataset="davis17", root=root, jobs=jobs) for jobs in (1, 3))
     assert recorded_objects(one) == recorded_objects(three)
     assert one.headline == three.headline

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import html.parser
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import types
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -94,12 +98,33 @@ def test_the_html_report_is_complete_and_loads_nothing(report: Report) -> None:
     links = Links()
     links.feed(page)
     assert links.open == []
-    assert all(source.startswith(("#", "data:image/png;base64,")) for source in links.sources)
+    assert all(source.startswith(("#", "data:image/jpeg;base64,")) for source in links.sources)
     assert sum(source.startswith("data:") for source in links.sources) == 3 * 2 * len(report.objects)
     assert page.count("<polyline") == 2 * len(report.objects)
     for item in report.objects:
         worst = int(np.argmin(item.series.j + item.series.f))
         assert f"frame {item.series.stems[worst]}: J {item.series.j[worst]:.3f}" in page
+
+
+def test_the_worst_frames_of_the_html_report_are_no_neighbours(tmp_path: Path) -> None:
+    truth = moving_boxes(62, 1)
+    predicted = truth.copy()
+    predicted[[10, 11, 12, 40]] = 0
+    save_davis17(tmp_path / "DAVIS", {"a": truth})
+    save_sequence(tmp_path / "results" / "a", predicted)
+    page = html_report(evaluate(tmp_path / "results", dataset="davis17", root=tmp_path / "DAVIS"), worst=2)
+    assert re.findall(r"<figcaption>frame (\d+): J 0\.000", page) == ["00010", "00040"]
+
+
+def test_the_html_report_shows_masks_over_the_frames_if_there_are_any(davis: tuple[Path, Path]) -> None:
+    def corner_of_first_picture() -> np.ndarray:
+        page = html_report(evaluate(davis[1], dataset="davis17", root=davis[0]), worst=1)
+        data = base64.b64decode(re.findall(r"data:image/jpeg;base64,([^\"]+)", page)[0])
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[0, 0]
+
+    assert corner_of_first_picture().min() > 40
+    shutil.rmtree(davis[0] / "JPEGImages")
+    assert corner_of_first_picture().min() < 10
 
 
 def test_the_html_report_escapes_names(tmp_path: Path) -> None:

@@ -228,10 +228,11 @@ def _progress_bar() -> Iterator[Progress | None]:
         return
     from rich.progress import Progress as Bar
 
-    with Bar(console=console, transient=True) as bar:
+    # Drawn when a sequence is done: a bar that redraws itself has a thread, and evaluate() forks only without threads.
+    with Bar(console=console, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("scoring", total=None)
 
         def advance(name: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, description=name)
+            bar.update(task, completed=done, total=total, description=name, refresh=True)
 
         yield advance
