@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from vos.errors import PromptError
 from vos.prompts.base import Prompt
-from vos.prompts.checks import check_duplicates
+from vos.prompts.checks import check_duplicates, check_positive
 from vos.prompts.prompt_script import PromptScript
 
 
@@ -74,6 +74,7 @@ def plan_of(script: PromptScript) -> TrackingPlan:
     if not script.prompts:
         raise PromptError("no prompt: mark at least one object (mask, stroke, box, point, polygon...)")
     check_duplicates(script.prompts)
+    check_positive(script.prompts)
     ordered = sorted(script.prompts, key=lambda prompt: (prompt.frame, prompt.object_id, prompt.kind))
     _check_directions(ordered)
     forward: dict[int, tuple[Prompt, ...]] = {}

@@ -79,7 +79,13 @@ def segment(
     vos segment photo.jpg --reference other.jpg --reference-mask other_stroke.png
     vos segment photo.jpg --panoptic
     """
-    from vos.prompts import box_from_argument, points_from_arguments, polygon_from_argument, read_masks
+    from vos.prompts import (
+        box_from_argument,
+        check_positive,
+        points_from_arguments,
+        polygon_from_argument,
+        read_masks,
+    )
     from vos.prompts.image_file import read_rgb
 
     drawn: list[VisualPrompt] = [prompt for path in strokes for prompt in _read_marks(path)]
@@ -87,6 +93,7 @@ def segment(
     drawn += [box_from_argument(text) for text in boxes]
     drawn += points_from_arguments(points, negative_points)
     drawn += [polygon_from_argument(text) for text in polygons]
+    check_positive(drawn)
     if (reference is None) != (reference_mask is None):
         raise UsageError("--reference and --reference-mask go together: a picture, and what is meant on it")
     prompted = bool(drawn or texts or reference)

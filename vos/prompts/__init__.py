@@ -3,7 +3,7 @@
 from vos.prompts.arguments import box_from_argument, points_from_arguments, polygon_from_argument
 from vos.prompts.base import DIRECTIONS, MAX_OBJECT_ID, Direction, Prompt, VisualPrompt, object_ids_of
 from vos.prompts.box import Box
-from vos.prompts.checks import check_duplicates, check_prompts, require_frame
+from vos.prompts.checks import check_duplicates, check_positive, check_prompts, require_frame
 from vos.prompts.davis_scribbles import DavisScribbles, read_davis_scribbles
 from vos.prompts.files import read_masks, read_painted_strokes, read_strokes
 from vos.prompts.mask import Mask
@@ -33,6 +33,7 @@ __all__ = [
     "VisualPrompt",
     "box_from_argument",
     "check_duplicates",
+    "check_positive",
     "check_prompts",
     "object_ids_of",
     "points_from_arguments",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vos.errors import PromptError
 from vos.prompts.base import Prompt
+from vos.prompts.points import Points
 
 
 def check_prompts(prompts: Sequence[Prompt], width: int, height: int) -> None:
@@ -16,6 +17,7 @@ def check_prompts(prompts: Sequence[Prompt], width: int, height: int) -> None:
     if not prompts:
         raise PromptError("no prompt is given: mark at least one object")
     check_duplicates(prompts)
+    check_positive(prompts)
     for prompt in prompts:
         prompt.check(width, height)
 
@@ -29,6 +31,17 @@ def check_duplicates(prompts: Sequence[Prompt]) -> None:
             raise PromptError(
                 f"{prompt.where} on frame {prompt.frame} is given twice: give each object an id of its own, "
                 f"or merge the two into one {prompt.kind}"
+            )
+
+
+def check_positive(prompts: Sequence[Prompt]) -> None:
+    """Raises PromptError when an object has only negative points on a frame: they say what it is not."""
+    marked = {(p.object_id, p.frame) for p in prompts if not isinstance(p, Points) or len(p.positive)}
+    for prompt in prompts:
+        if (prompt.object_id, prompt.frame) not in marked:
+            raise PromptError(
+                f"{prompt.where} on frame {prompt.frame} are all negative: "
+                "give at least one point on the object, or a stroke or a box"
             )
 
 

@@ -22,7 +22,8 @@ def prompt_maps(prompts: Sequence[Prompt], width: int, height: int) -> PromptMap
     """Joins all prompts of one object in one frame.
 
     Raises:
-        PromptError: A prompt is of a kind that marks no pixels (text, reference image), which this model cannot use.
+        PromptError: They only say what the object is not, or a prompt is of a kind that marks no pixels (text,
+            reference image), which this model cannot use.
     """
     from seem_model.compact.prompting import PromptKind
     from seem_model.compact.video import PromptMaps
@@ -38,5 +39,7 @@ def prompt_maps(prompts: Sequence[Prompt], width: int, height: int) -> PromptMap
         positive |= prompt.rasterise(width, height)
         if isinstance(prompt, Points):
             negative |= prompt.rasterise_negative(width, height)
+    if not positive.any():
+        raise PromptError(f"{prompts[0].where} say only what the object is not: add a point, a stroke or a box on it")
     kind = next(name for name in _KINDS_BY_EXTENT if any(prompt.kind == name for prompt in prompts))
     return PromptMaps(positive=positive, negative=negative, kind=PromptKind[kind.upper()])

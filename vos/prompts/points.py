@@ -25,8 +25,9 @@ class Points(VisualPrompt):
     """Clicks on one frame.
 
     Attributes:
-        positive: (N, 2) float64 x, y in pixels: on the object. N >= 1.
-        negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0.
+        positive: (N, 2) float64 x, y in pixels: on the object. N may be 0 beside another prompt of the object on the
+            frame, a stroke or a box.
+        negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0, N + M may not.
     """
 
     kind: ClassVar[str] = "points"
@@ -40,8 +41,6 @@ class Points(VisualPrompt):
         set_field(self, "negative", frozen_points(self.negative, self.where))
         if len(self.positive) + len(self.negative) == 0:
             raise PromptError(f"{self.where} are empty: no point is given")
-        if len(self.positive) == 0:
-            raise PromptError(f"{self.where} are all negative: give at least one point on the object")
 
     def check(self, width: int, height: int) -> None:
         Prompt.check(self, width, height)
@@ -63,8 +62,13 @@ class Points(VisualPrompt):
         return replace(self, positive=self.positive * scale, negative=self.negative * scale, size=(width, height))
 
 
+def point_radius(width: int, height: int) -> float:
+    """Radius in pixels of the disc that a click marks on a picture of this size."""
+    return max(_MIN_RADIUS, min(width, height) * _RADIUS_OF_SHORT_SIDE)
+
+
 def _discs(points: np.ndarray, width: int, height: int) -> np.ndarray:
-    radius = max(_MIN_RADIUS, min(width, height) * _RADIUS_OF_SHORT_SIDE)
+    radius = point_radius(width, height)
     marked = np.zeros((height, width), dtype=bool)
     reach = int(np.ceil(radius))
     for x, y in points:

@@ -16,7 +16,7 @@ from PIL import Image
 from vos.atomic import replacing, write_bytes
 from vos.prompts.base import DIRECTIONS, MAX_OBJECT_ID, Direction, Prompt, VisualPrompt
 from vos.prompts.box import Box
-from vos.prompts.checks import check_duplicates
+from vos.prompts.checks import check_duplicates, check_positive
 from vos.prompts.davis_scribbles import DavisScribbles, davis_scribbles_from
 from vos.prompts.image_file import MAX_PIXELS, read_rgb
 from vos.prompts.json_node import JsonNode, read_json
@@ -66,6 +66,7 @@ def read_prompt_script(path: str | Path) -> PromptScript:
     if not prompts and not removals:
         root.get("prompts").fail("is empty: mark at least one object")
     check_duplicates(prompts)
+    check_positive(prompts)
     return PromptScript(tuple(prompts), tuple(removals), names)
 
 

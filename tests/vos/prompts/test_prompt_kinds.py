@@ -19,6 +19,7 @@ from vos.prompts import (
     ReferenceImage,
     Stroke,
     Text,
+    check_positive,
     check_prompts,
     object_ids_of,
     require_frame,
@@ -120,8 +121,8 @@ def test_bad_arrays_are_refused() -> None:
         Stroke()
     with pytest.raises(PromptError, match="width"):
         Stroke((np.array([[1.0, 1.0]]),), width=0)
-    with pytest.raises(PromptError, match="all negative"):
-        Points(np.zeros((0, 2)), np.array([[1.0, 1.0]]))
+    with pytest.raises(PromptError, match="no point"):
+        Points(np.zeros((0, 2)))
     with pytest.raises(PromptError, match="at least 3 points"):
         Polygon((np.array([[0, 0], [4, 4]]),))
     with pytest.raises(PromptError, match="says that its size"):
@@ -245,6 +246,13 @@ def test_one_kind_of_prompt_per_object_and_frame() -> None:
         check_prompts([], 10, 10)
     with pytest.raises(PromptError, match="outside"):
         check_prompts([Box(1, 1, 50, 5)], 10, 10)
+
+
+def test_negative_points_need_a_mark_on_the_object_in_the_same_frame() -> None:
+    beside = Points(np.zeros((0, 2)), np.array([[1.0, 1.0]]), frame=3)
+    check_positive([beside, Box(0, 0, 5, 5, frame=3)])
+    with pytest.raises(PromptError, match="points of object 1 on frame 3 are all negative"):
+        check_positive([beside, Box(0, 0, 5, 5, frame=4), Box(0, 0, 5, 5, frame=3, object_id=2)])
 
 
 def test_prompts_on_later_frames_are_refused_where_only_the_first_is_supported() -> None:
