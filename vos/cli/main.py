@@ -15,6 +15,7 @@ from vos.cli.lazy import CommandEntry, LazyGroup
 COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on the first."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
+    "ui": CommandEntry("vos.cli.ui:ui", "Draw prompts in the browser, track, correct, export."),
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
     "batch": CommandEntry("vos.cli.batch:batch", "Masks for many videos, with workers, retries and resume."),
     "benchmark": CommandEntry("vos.cli.benchmark:benchmark", "Track a whole data set and score the masks."),

@@ -1,0 +1,87 @@
+"""`vos ui`: the browser app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vos.cli.options import model_options
+from vos.errors import UsageError
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("video", required=False, type=click.Path(path_type=Path), metavar="[VIDEO|RUN]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder of the session.  [default: NAME_vos beside you, NAME being the video's]",
+)
+@click.option("--folder", type=_FOLDER, help="Offer the videos and sessions in this folder for choosing.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on.  [default: any free one]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; read docs/ui.md first.")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
+@model_options
+def ui(
+    video: Path | None,
+    output: Path | None,
+    folder: Path | None,
+    port: int,
+    host: str,
+    browser: bool,
+    model: str,
+    weights: Path | None,
+    device: str,
+    short_side: int,
+) -> None:
+    """Draw strokes, boxes, points and outlines on a video in the browser, track, correct and export.
+
+    VIDEO is a video file or a folder of images; RUN is the folder of an earlier session, or of vos track, and goes on
+    where that ended. Everything is saved as you go: masks and run.json as vos track writes them, and prompts.json,
+    which vos track --script reads. Runs on this machine only, offline, until Ctrl+C.
+
+    \b
+    vos ui clip.mp4
+    vos ui clip_vos
+    vos ui --folder videos/
+    """
+    if output is not None and video is None:
+        raise UsageError("--output belongs to a VIDEO; give one")
+    try:
+        from vos.ui.app import create_app
+        from vos.ui.serve import address_of, bind, serve
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn", "anyio"):
+            raise
+        raise UsageError(f"the browser app needs the package {error.name}: pip install 'seem-vos[ui]'") from error
+    from vos.allocator import keep_freed_memory
+    from vos.ui.engine import Engine
+    from vos.ui.security import is_loopback, new_token
+    from vos.ui.workspace import Places, Workspace
+    from vos.video_model import load_model
+
+    listening = bind(host, port)
+    keep_freed_memory()
+    here = Path.cwd()
+    places = Places(folder=folder, outputs=here, uploads=here / "vos_uploads")
+    workspace = Workspace(places, Engine(load_model(model, device=device, weights=weights, short_side=short_side)))
+    try:
+        if video is not None:
+            workspace.open(video, output)
+        token = new_token()
+        address = address_of(listening, token)
+        if not is_loopback(host):
+            click.echo(
+                f"vos: warning: {host} is open to other machines, unencrypted. Whoever sees the address below can "
+                "read your videos and write files. Prefer the default and an SSH tunnel: ssh -L PORT:localhost:PORT",
+                err=True,
+            )
+        click.echo(f"seem-vos is at  {address}")
+        click.echo("Ctrl+C ends it; everything is saved.")
+        app = create_app(workspace, token=token, host=host)
+        serve(app, listening, address, open_browser=browser, on_stop=workspace.board.close)
+    finally:
+        workspace.close()

@@ -1,0 +1,82 @@
+"""The server process: a socket on this machine, the model in its thread, and the address for the browser."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from vos.errors import UsageError
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    Raises:
+        UsageError: The address cannot be used here.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"--host {host}: not an address of this machine ({error.strerror or error})") from error
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(64)
+    except OSError as error:
+        found.close()
+        raise UsageError(
+            f"--host {host} --port {port}: cannot listen there ({error.strerror or error}); choose another --port"
+        ) from error
+    return found
+
+
+def address_of(listening: socket.socket, token: str) -> str:
+    """What to open in a browser. The token is behind '#', which browsers do not send or log anywhere."""
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/#token={token}"
+
+
+class _Server(uvicorn.Server):
+    """Ends the tabs' event streams first, which would keep the server waiting for ever."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def serve(
+    app: ASGIApp, listening: socket.socket, address: str, *, open_browser: bool, on_stop: Callable[[], None]
+) -> None:
+    """Serves until Ctrl+C.
+
+    Args:
+        app: The application.
+        listening: From `bind`.
+        address: From `address_of`.
+        open_browser: Whether to open it.
+        on_stop: Called when the server is about to stop, before it waits for connections to end.
+    """
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+    )
+    if open_browser:
+        webbrowser.open(address)
+    _Server(config, on_stop).run(sockets=[listening])

@@ -1,0 +1,349 @@
+"""The work on one video: what is said, the first masks, propagation, and everything on disk at any moment."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from vos.errors import OutputError, PromptError, UsageError, VosError
+from vos.output_folder import OutputFolder
+from vos.prompts import Box, Prompt
+from vos.prompts.json_node import JsonNode
+from vos.results import FrameResult
+from vos.tracking_run import RunOutcome, TrackJob, run_job
+from vos.ui.document import History, apply_edit
+from vos.ui.engine import Engine
+from vos.ui.exports import export_masks
+from vos.ui.frames import FrameStore
+from vos.ui.gestures import Place
+from vos.ui.masks import RunMasks
+from vos.ui.preview import EncodedFrames, first_mask
+from vos.ui.session_folder import load_document, save_document
+from vos.ui.views import document_view
+from vos.video import Frame, open_source
+from vos.video_model import VideoModel
+
+_log = logging.getLogger(__name__)
+
+# Where a frame's masks come from: tracked, made from the marks on this frame alone, or not there.
+Origin = Literal["run", "prompts", "none"]
+
+RunState = Literal["idle", "running", "stopping"]
+
+
+class Session:
+    """One open video. Methods may be called from any thread.
+
+    Args:
+        video: A video file or a folder of images.
+        folder: Where masks, record and script go; may hold a former session or run of the same video.
+        engine: Computes.
+        on_change: Called whenever `status` has changed.
+
+    Raises:
+        VideoError: The video cannot be read.
+        OutputError: The folder holds something else.
+        PromptError: The script in it cannot be used.
+    """
+
+    def __init__(self, video: Path, folder: OutputFolder, engine: Engine, on_change: Callable[[], None]) -> None:
+        self.video = video
+        self.folder = folder
+        self._engine = engine
+        self._on_change = on_change
+        self._lock = threading.RLock()
+        self.frames = FrameStore(open_source(str(video)))
+        try:
+            self._history = History(load_document(folder, video))
+            self._masks = RunMasks(folder, len(self.frames))
+        except BaseException:
+            self.frames.close()
+            raise
+        self._encoded: EncodedFrames | None = None
+        self._stop = threading.Event()
+        self._progress = _Progress()
+        engine.submit(self._rehearse)
+
+    # What there is --------------------------------------------------------------------------------------------------
+
+    def view(self) -> dict[str, Any]:
+        """Everything the page needs when it opens."""
+        info = self.frames.info
+        times = self.frames.times
+        with self._lock:
+            marked = [prompt.frame for prompt in self._history.document.script.prompts]
+            return {
+                "video": {
+                    "name": self.video.name,
+                    "width": info.width,
+                    "height": info.height,
+                    "shown": self.frames.shown,
+                    "frames": len(times),
+                    "rate": None if info.average_rate is None else float(info.average_rate),
+                    "times": np.round(times, 4).tolist(),
+                },
+                "document": document_view(self._history),
+                "run": self.run_view(),
+                "folder": str(self.folder.root),
+                "first_mark": min(marked, default=None),
+                "notes": list(info.notes),
+            }
+
+    def document(self) -> dict[str, Any]:
+        """The document as the page shows it."""
+        with self._lock:
+            return document_view(self._history)
+
+    def status(self) -> dict[str, Any]:
+        """What changes without the page having asked for it."""
+        with self._lock:
+            return {"document": self._history.revision, "run": self.run_view()}
+
+    def run_view(self) -> dict[str, Any]:
+        """The state of propagation, and whether the masks are those of the document."""
+        with self._lock:
+            return {
+                **self._progress.view(),
+                "masks": self._masks.state(self._history.document.script),
+                "frames_done": self._masks.count,
+            }
+
+    def presence(self) -> dict[int, str]:
+        """See `RunMasks.presence`."""
+        with self._lock:
+            return self._masks.presence()
+
+    # What is said ---------------------------------------------------------------------------------------------------
+
+    def edit(self, edit: JsonNode) -> dict[str, Any]:
+        """Changes the document, saves it and returns its view.
+
+        Raises:
+            PromptError: The edit makes no sense; the document is as before.
+            OutputError: It cannot be saved; the document is as before.
+        """
+        frame = edit.get("frame").integer(0, len(self.frames) - 1) if edit.has("frame") else 0
+        object_id = edit.get("object").integer(1, 65535) if edit.has("object") else 1
+        tracked = self._tracked(object_id, frame) if edit.get("kind").value == "eraser" else None
+        place = Place(object_id, frame, (self.frames.info.width, self.frames.info.height), tracked)
+        return self._change(lambda: self._history.change(apply_edit(self._history.document, edit, place)))
+
+    def undo(self) -> dict[str, Any]:
+        """The document before the last edit. Raises like `edit`."""
+        return self._change(self._history.undo)
+
+    def redo(self) -> dict[str, Any]:
+        """The document before the last undo. Raises like `edit`."""
+        return self._change(self._history.redo)
+
+    def _change(self, act: Callable[[], None]) -> dict[str, Any]:
+        with self._lock:
+            if self._progress.state != "idle":
+                raise PromptError("stop the propagation before you change anything; what is done is kept")
+            before = self._history.document
+            act()
+            if self._history.document != before:
+                save_document(self.folder, self.video, self._history.document)
+            view = document_view(self._history)
+        self._on_change()
+        return view
+
+    # Masks ----------------------------------------------------------------------------------------------------------
+
+    def labels(self, frame: int) -> tuple[np.ndarray | None, Origin]:
+        """(H, W) uint16 labels of a frame and where they come from.
+
+        Raises:
+            VosError: The frame, a mask or a prompt cannot be used.
+        """
+        with self._lock:
+            prompts = self._prompts_on(frame)
+            tracked = self._masks.labels(frame)
+            is_told = tracked is not None and self._masks.says_the_same_on(frame, prompts)
+            if self._progress.state != "idle" or not prompts or is_told:
+                return tracked, "none" if tracked is None else "run"
+            # Queued while nothing runs: never behind a propagation.
+            job = self._engine.submit(lambda model: self._first_mask(model, frame, prompts, tracked))
+        return job.result(), "prompts"
+
+    def warm(self, frame: int) -> None:
+        """Encodes a frame that is about to be drawn on, unless something is running."""
+        with self._lock:
+            if self._progress.state != "idle":
+                return
+            job = self._engine.submit(lambda model: self._features(model).get(frame, self.frames.rgb(frame)))
+        job.result()
+
+    def _first_mask(
+        self, model: VideoModel, frame: int, prompts: tuple[Prompt, ...], tracked: np.ndarray | None
+    ) -> np.ndarray:
+        return first_mask(self._features(model), frame, self.frames.rgb(frame), prompts, tracked)
+
+    def _features(self, model: VideoModel) -> EncodedFrames:
+        if self._encoded is None:
+            self._encoded = EncodedFrames(model)
+        return self._encoded
+
+    def _rehearse(self, model: VideoModel) -> None:
+        """The first call of a network is slow; nobody shall wait for it with a stroke on the screen."""
+        width, height = self.frames.info.width, self.frames.info.height
+        self._first_mask(model, 0, (Box(width * 0.25, height * 0.25, width * 0.75, height * 0.75),), None)
+
+    def _prompts_on(self, frame: int) -> tuple[Prompt, ...]:
+        return tuple(prompt for prompt in self._history.document.script.prompts if prompt.frame == frame)
+
+    def _tracked(self, object_id: int, frame: int) -> np.ndarray | None:
+        labels = self._masks.labels(frame)
+        return None if labels is None else labels == object_id
+
+    # Propagation ----------------------------------------------------------------------------------------------------
+
+    def propagate(self) -> dict[str, Any]:
+        """Starts to bring the masks up to date, or to go on where a run was stopped; returns the state of it.
+
+        Raises:
+            PromptError: Nothing is marked.
+        """
+        with self._lock:
+            if self._progress.state == "idle":
+                script = self._history.document.script
+                if not script.prompts:
+                    raise PromptError("mark an object first: paint a stroke over part of it")
+                self._stop = threading.Event()
+                self._progress = _Progress(state="running", epoch=self._progress.epoch + 1, total=len(self.frames))
+                self._engine.submit(self._run)
+        self._on_change()
+        return self.run_view()
+
+    def stop(self) -> dict[str, Any]:
+        """Ends a run after the frame in progress; what is done stays, and `propagate` goes on there."""
+        with self._lock:
+            if self._progress.state == "running":
+                self._progress.state = "stopping"
+                self._stop.set()
+        self._on_change()
+        return self.run_view()
+
+    # Exports --------------------------------------------------------------------------------------------------------
+
+    def export(self, name: str) -> Path:
+        """Writes the masks in another format into the session's folder; returns the file or folder.
+
+        Raises:
+            UsageError: There is no such format, or the masks are not up to date.
+            OutputError: It cannot be written.
+        """
+        with self._lock:
+            if self._progress.state != "idle" or self._masks.state(self._history.document.script) != "current":
+                raise UsageError("propagate first: the masks are not those of the marks yet")
+            job = self._engine.submit(lambda model: export_masks(self.folder, self.video, name))
+        return job.result()
+
+    def close(self) -> None:
+        """Stops a run and waits for its end."""
+        self.stop()
+        # The engine has one thread: when this job's turn comes, the run is over.
+        self._engine.submit(lambda model: None).exception()
+        self.frames.close()
+
+    def _run(self, model: VideoModel) -> None:
+        """In the engine's thread: one run from its start to the record of how it ended."""
+        message, is_failure = "", False
+        try:
+            message = self._told(self._track(model))
+        except VosError as error:
+            message, is_failure = str(error), True
+        except Exception as error:
+            _log.exception("propagation failed")
+            message, is_failure = f"a fault of seem-vos, see the terminal: {type(error).__name__}: {error}", True
+        finally:
+            with self._lock:
+                try:
+                    self._masks.reload()
+                except OutputError as error:
+                    message, is_failure = str(error), True
+                self._progress = _Progress(epoch=self._progress.epoch + 1, message=message, is_failure=is_failure)
+            self._on_change()
+
+    def _track(self, model: VideoModel) -> RunOutcome:
+        with self._lock:
+            script = self._history.document.script
+            is_resumed = self._masks.state(script) == "partial"
+            if not is_resumed:
+                self._masks.forget()
+        job = TrackJob(
+            video=str(self.video),
+            prompts=script.prompts,
+            output=self.folder.root,
+            overwrite=not is_resumed,
+            removals=script.removals,
+            names=script.names,
+        )
+        return run_job(
+            job, model, resume=is_resumed, on_frame=self._on_frame, on_result=self._on_result, stop=self._stop
+        )
+
+    def _on_frame(self, done: int, total: int | None) -> None:
+        with self._lock:
+            self._progress.advance(done, total)
+        self._on_change()
+
+    def _on_result(self, frame: Frame, result: FrameResult) -> None:
+        with self._lock:
+            self._masks.take(result.index, result.labels, dict(zip(result.object_ids, result.presence, strict=True)))
+            self._progress.frame = result.index
+
+    @staticmethod
+    def _told(outcome: RunOutcome) -> str:
+        """What the user should know of a run that went through."""
+        return "" if outcome.truncation is None else f"The video is {outcome.truncation}"
+
+
+class _Progress:
+    """How far a run is; a new one for every run and for every pause between two."""
+
+    def __init__(
+        self,
+        *,
+        state: RunState = "idle",
+        epoch: int = 0,
+        total: int | None = None,
+        message: str = "",
+        is_failure: bool = False,
+    ) -> None:
+        self.state: RunState = state
+        # Grows when a run begins and when it ends: masks seen before are not the masks now.
+        self.epoch = epoch
+        self.frame: int | None = None
+        self._done = 0
+        self._total = total
+        self._message = message
+        self._is_failure = is_failure
+        self._began: tuple[float, int] | None = None
+        self._rate: float | None = None
+
+    def advance(self, done: int, total: int | None) -> None:
+        self._done, self._total = done, total
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (now, done)
+        elif now > self._began[0]:
+            self._rate = (done - self._began[1]) / (now - self._began[0])
+
+    def view(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "epoch": self.epoch,
+            "done": self._done,
+            "total": self._total,
+            "frame": self.frame,
+            "rate": self._rate,
+            "message": self._message,
+            "is_failure": self._is_failure,
+        }

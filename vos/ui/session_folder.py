@@ -1,0 +1,117 @@
+"""A session on disk: a run's folder with the prompt script beside the masks, so that the command line can go on.
+
+`prompts.json` is what `vos track --script` reads; `session.json` says which video it is about, and colours.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vos.errors import OutputError
+from vos.output_folder import OutputFolder, write_json
+from vos.prompts import PromptScript, read_prompt_script, write_prompt_script
+from vos.recorded_run import read_recorded_run
+from vos.run_inputs import fingerprint
+from vos.run_record import read_record
+from vos.ui.document import Document, new_document
+from vos.video.images import list_images
+
+SCRIPT_FILE = "prompts.json"
+SESSION_FILE = "session.json"
+_VERSION = 1
+_VERSION_KEY = "vos_session"
+
+
+def is_session(path: Path) -> bool:
+    """Whether a folder holds a session or a run, rather than images."""
+    return (path / SESSION_FILE).is_file() or OutputFolder(path).is_started()
+
+
+def video_of(folder: OutputFolder) -> Path:
+    """The video that a session or a run is about.
+
+    Raises:
+        OutputError: It is not there any more, or the folder does not say.
+    """
+    state = _read_session(folder)
+    name = state["video"] if state else read_record(folder)["input"]["video"]
+    video = Path(name)
+    if not video.exists():
+        raise OutputError(
+            f"{folder.root}: its video {video} is not there; put it back, or give its new place: "
+            f"vos ui VIDEO --output {folder.root}"
+        )
+    return video
+
+
+def load_document(folder: OutputFolder, video: Path) -> Document:
+    """What was said about a video in a folder; a new document where there is nothing.
+
+    Raises:
+        OutputError: The folder holds something else, or the run of another video.
+        PromptError: The script in it cannot be read.
+    """
+    state = _read_session(folder)
+    if folder.is_started():
+        _check_same_video(folder, video)
+    elif state is None:
+        folder.check(overwrite=False)
+        return new_document()
+    colours = {int(object_id): colour for object_id, colour in state["colours"].items()} if state else {}
+    script_file = folder.root / SCRIPT_FILE
+    if script_file.is_file():
+        script = read_prompt_script(script_file)
+    elif folder.is_started() and state is None:
+        script = _script_of_run(folder)
+    else:
+        return replace(new_document(), colours=colours)
+    names = {i: script.names.get(i) or f"Object {i}" for i in {*script.names, *script.object_ids}}
+    return Document(replace(script, names=names), colours)
+
+
+def save_document(folder: OutputFolder, video: Path, document: Document) -> None:
+    """Writes the script and the session. Raises OutputError when that is not possible."""
+    folder.create()
+    script_file = folder.root / SCRIPT_FILE
+    if document.script.prompts:
+        write_prompt_script(script_file, document.script)
+    else:
+        script_file.unlink(missing_ok=True)
+    write_json(
+        folder.root / SESSION_FILE,
+        {
+            _VERSION_KEY: _VERSION,
+            "video": str(video.resolve()),
+            "colours": {str(object_id): colour for object_id, colour in sorted(document.colours.items())},
+        },
+    )
+
+
+def _read_session(folder: OutputFolder) -> dict[str, Any] | None:
+    path = folder.root / SESSION_FILE
+    if not path.is_file():
+        return None
+    try:
+        state = json.loads(path.read_bytes())
+        if state[_VERSION_KEY] != _VERSION:
+            raise OutputError(f"{path}: a session of another version of seem-vos")
+        colours = {str(int(key)): str(value) for key, value in state["colours"].items()}
+        return {"video": str(state["video"]), "colours": colours}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OutputError(f"{path}: not a readable session ({error!r}); delete it to start over") from error
+
+
+def _script_of_run(folder: OutputFolder) -> PromptScript:
+    return read_recorded_run(folder.root).script
+
+
+def _check_same_video(folder: OutputFolder, video: Path) -> None:
+    recorded = read_record(folder)["input"]
+    now = fingerprint(str(video), list_images(video) if video.is_dir() else ())
+    if any(recorded.get(name) != value for name, value in now.items()):
+        raise OutputError(
+            f"{folder.root}: holds the run of another video ({recorded.get('video')}); choose another --output"
+        )
