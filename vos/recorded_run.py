@@ -118,6 +118,8 @@ def _source_options(root: JsonNode) -> dict[str, Any]:
 
 
 def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
+    if root.has("approximate"):
+        raise OutputError(f"{root.file}: the video was tracked in windows, by `vos batch`; such a run has no replay")
     options, model = root.get("options"), root.get("model")
     on_absent = _ON_ABSENT.get(options.get("on_absent").text())
     if on_absent is None:

@@ -124,6 +124,7 @@ class RunRecord:
         seconds: float,
         problem: str | None = None,
         truncation: Truncation | None = None,
+        approximate: dict[str, Any] | None = None,
     ) -> None:
         """Writes the final run.json.
 
@@ -133,8 +134,16 @@ class RunRecord:
             seconds: How long tracking took, in this process.
             problem: One line on what went wrong.
             truncation: Where the video broke off.
+            approximate: How the video was split, if it was not tracked in one go.
         """
-        self._write(status, info, seconds=round(seconds, 3), problem=problem, truncation=truncation)
+        self._write(
+            status,
+            info,
+            seconds=round(seconds, 3),
+            problem=problem,
+            truncation=truncation,
+            approximate=approximate,
+        )
 
     def _write(
         self,
@@ -144,6 +153,7 @@ class RunRecord:
         seconds: float | None = None,
         problem: str | None = None,
         truncation: Truncation | None = None,
+        approximate: dict[str, Any] | None = None,
     ) -> None:
         objects = {
             str(object_id): {
@@ -162,6 +172,7 @@ class RunRecord:
             "seconds": seconds,
             "truncated": info.is_truncated,
             "truncation": None if truncation is None else asdict(truncation),
+            **({} if approximate is None else {"approximate": approximate}),
             "input": inputs.pop("input"),
             "video": {
                 "width": info.width,

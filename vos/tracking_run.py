@@ -29,6 +29,7 @@ from vos.run_record import FINISHED, RunRecord, read_record
 from vos.snapshots import SnapshotSink
 from vos.tracker import VideoTracker
 from vos.video import Frame, FrameSource, Truncation, VideoInfo, open_source
+from vos.video.excerpt import Excerpt
 from vos.video.images import ImageFolderSource
 from vos.video_model import VideoModel
 
@@ -49,6 +50,7 @@ class TrackJob:
         source_options: Keyword arguments of `open_source`.
         removals: Objects that end before the video does.
         names: Of objects, for run.json and the exports.
+        frames: Numbers of the frames to track, ascending; None for all. Prompts and masks count within them.
     """
 
     video: str
@@ -60,6 +62,7 @@ class TrackJob:
     source_options: dict[str, Any] | None = None
     removals: tuple[Removal, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
+    frames: tuple[int, ...] | None = None
 
     @property
     def script(self) -> PromptScript:
@@ -144,6 +147,8 @@ def run_job(
             buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=max_memory)
             policy = replace(policy, recent_frames=buffers.recent_frames)
         inputs = _inputs(job, model, policy, absence, source)
+        if job.frames is not None:
+            source = Excerpt(source, job.frames)
         is_new = folder.create()
         with only_run_in(folder.root):
             point = ResumePoint()
@@ -325,6 +330,7 @@ def _inputs(
             "memory_min_presence": policy.min_presence,
             "memory_min_agreement": policy.min_agreement,
             "source": {name: str(value) for name, value in sorted((job.source_options or {}).items())},
+            **({} if job.frames is None else {"frames": ",".join(map(str, job.frames))}),
         },
         outputs={
             "overlay": job.overlay,

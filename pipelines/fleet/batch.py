@@ -4,24 +4,29 @@ The folder of a batch:
 
     journal.sqlite     the jobs and their state
     <name>/            as from `vos track`, one per job
+    <name>.parts/      windows of a video that is split, until they are put together
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TypeVar
 
 from pipelines.fleet.crew import Crew
-from pipelines.fleet.events import OnEvent
+from pipelines.fleet.events import JobStitched, OnEvent
 from pipelines.fleet.job_list import Row
-from pipelines.fleet.journal import Journal
+from pipelines.fleet.journal import Journal, JournalEntry
 from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
 from pipelines.fleet.rows import Defaults, job_specs
-from vos.errors import OutputError, UsageError
+from pipelines.fleet.stitching import put_together
+from vos.errors import OutputError, UsageError, VosError
 
 JOURNAL = "journal.sqlite"
 _THREADS = "threads"
-MAX_PROBLEMS_KEPT = 1000
+_MAX_KEPT = 1000
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,11 @@ class BatchOutcome:
     """What came of a batch.
 
     Attributes:
-        done, failed: Number of jobs.
+        done, failed: Number of jobs; a video that was split counts as one.
         frames: Masks of all jobs that are done.
         problems: Name -> why it failed, of the first 1000.
         truncated: Name -> where the video of a job that is done broke off, of the first 1000.
+        approximate: Name -> doubts about the seams of a video that was split, of the first 1000.
     """
 
     done: int
@@ -40,6 +46,7 @@ class BatchOutcome:
     frames: int
     problems: dict[str, str]
     truncated: dict[str, str]
+    approximate: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run_batch(
@@ -85,7 +92,7 @@ def run_batch(
             is_new = False
             journal.reopen(overwrite=overwrite)
             work_off(journal, hire, retries=retries, on_event=on_event)
-            return _outcome(journal)
+            return _outcome(journal, on_event)
     finally:
         if is_new:
             # The list was refused: leave nothing behind.
@@ -101,18 +108,46 @@ def _check_threads(journal: Journal, threads: int) -> None:
     journal.keep_setting(_THREADS, str(threads))
 
 
-def _outcome(journal: Journal) -> BatchOutcome:
-    counts = journal.counts()
-    frames = 0
+def _outcome(journal: Journal, on_event: OnEvent) -> BatchOutcome:
+    """Sums up, and puts split videos together."""
+    done = failed = frames = 0
     problems: dict[str, str] = {}
     truncated: dict[str, str] = {}
-    for entry in journal.entries("done"):
-        if entry.result is not None:
-            frames += entry.result.frames
-            if entry.result.truncated and len(truncated) < MAX_PROBLEMS_KEPT:
-                truncated[entry.spec.name] = entry.result.truncated
-    for entry in journal.entries("failed"):
-        if len(problems) == MAX_PROBLEMS_KEPT:
-            break
-        problems[entry.spec.name] = entry.problem or ""
-    return BatchOutcome(counts.get("done", 0), counts.get("failed", 0), frames, problems, truncated)
+    approximate: dict[str, tuple[str, ...]] = {}
+    for name, group in groupby(journal.entries(), key=_whole_name):
+        entries = list(group)
+        problem = next((_problem(entry) for entry in entries if entry.result is None), None)
+        if problem is None and entries[0].spec.part is not None:
+            try:
+                whole = put_together(
+                    [entry.spec for entry in entries], [entry.result for entry in entries if entry.result is not None]
+                )
+                frames += whole.frames
+                _keep(approximate, name, whole.doubts)
+                on_event(JobStitched(entries[0].number, name, whole.windows, whole.frames))
+            except VosError as error:
+                problem = str(error)
+        elif entries[0].result is not None:
+            frames += entries[0].result.frames
+            if entries[0].result.truncated:
+                _keep(truncated, name, entries[0].result.truncated)
+        if problem is None:
+            done += 1
+        else:
+            failed += 1
+            _keep(problems, name, problem)
+    return BatchOutcome(done, failed, frames, problems, truncated, approximate)
+
+
+def _whole_name(entry: JournalEntry) -> str:
+    return entry.spec.name if entry.spec.part is None else entry.spec.part.video
+
+
+def _problem(entry: JournalEntry) -> str:
+    problem = entry.problem or ""
+    return problem if entry.spec.part is None else f"{entry.spec.name}: {problem}"
+
+
+def _keep(values: dict[str, _Value], name: str, value: _Value) -> None:
+    if len(values) < _MAX_KEPT:
+        values[name] = value

@@ -86,4 +86,14 @@ class JobFailed(JobEvent):
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobStitched(JobEvent):
+    """A video that was split has been put together from its windows."""
+
+    kind: ClassVar[str] = "stitched"
+
+    windows: int
+    frames: int
+
+
 OnEvent = Callable[[BatchEvent], None]

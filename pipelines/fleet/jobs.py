@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,8 +47,27 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The window of a longer video that a job tracks (`pipelines.fleet.splitting`).
+
+    Attributes:
+        video: Name of the job for the whole video.
+        output: Folder of the whole.
+        start, stop: First frame of the window, and one past its last.
+        split_frames, split_overlap: What was asked for.
+    """
+
+    video: str
+    output: str
+    start: int
+    stop: int
+    split_frames: int
+    split_overlap: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
-    """One video to track.
+    """One video to track, or a part of it.
 
     Attributes:
         name: Unique among the jobs of a batch.
@@ -59,6 +78,7 @@ class JobSpec:
         absent_below: Presence below which an object gets no pixels.
         overlay, contact_sheet: Whether to write these files too.
         rate: Frames per second of an image folder.
+        part: The window to track; None for the whole video.
     """
 
     name: str
@@ -70,6 +90,7 @@ class JobSpec:
     overlay: bool = False
     contact_sheet: bool = False
     rate: str | None = None
+    part: Part | None = None
 
     def to_json(self) -> str:
         """One line; equal jobs give equal lines."""
@@ -78,6 +99,10 @@ class JobSpec:
         # long manifest needs.
         values["prompts"] = [(prompt.kind, prompt.value, prompt.frame) for prompt in self.prompts]
         values["model"] = (self.model.name, self.model.weights, self.model.device, self.model.short_side)
+        if self.part is None:
+            del values["part"]
+        else:
+            values["part"] = asdict(self.part)
         return json.dumps(values, separators=(",", ":"))
 
     @classmethod
@@ -86,6 +111,8 @@ class JobSpec:
         fields: dict[str, Any] = json.loads(text)
         fields["prompts"] = tuple(PromptSource(*prompt) for prompt in fields["prompts"])
         fields["model"] = ModelSpec(*fields["model"])
+        if "part" in fields:
+            fields["part"] = Part(**fields["part"])
         return cls(**fields)
 
 

@@ -137,7 +137,7 @@ class Journal:
         gone = [
             (entry.number,)
             for entry in self.entries("done")
-            if not OutputFolder(Path(entry.spec.output)).record.is_file()
+            if not any(OutputFolder(Path(folder)).record.is_file() for folder in _results_of(entry.spec))
         ]
         with self._transaction():
             self._db.executemany("UPDATE jobs SET state = 'queued', result = NULL WHERE number = ?", gone)
@@ -213,6 +213,11 @@ class Journal:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+
+def _results_of(spec: JobSpec) -> tuple[str, ...]:
+    """Where the masks of a job that is done are: a part's own folder is gone once the whole is put together."""
+    return (spec.output,) if spec.part is None else (spec.output, spec.part.output)
 
 
 _COLUMNS = "number, spec, state, attempts, leftover, problem, result"

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from pipelines.fleet.job_list import Row, stem_of
 from pipelines.fleet.jobs import NEGATIVE_MARK, PROMPT_FILE_KINDS, JobSpec, ModelSpec, PromptSource, load_prompts
-from vos.errors import PromptError, UsageError
+from pipelines.fleet.splitting import Split, parts_of
+from vos.errors import PromptError, UsageError, VideoError
 from vos.video_model import MODELS
 
 SHOWN_PROBLEMS = 50
+DEFAULT_SPLIT_OVERLAP = 16
+MAX_SPLIT_FRAMES = 1_000_000
 
 # A name becomes a folder: one level, not hidden, nothing that a file system or a shell could take amiss.
 _NAME = re.compile(r"[^\W_.][\w .+,=@()\[\]-]*", re.UNICODE)
@@ -40,6 +43,8 @@ class Defaults:
 
     Attributes:
         output: A job's folder is <output>/<name>.
+        split_frames, split_overlap: Videos longer than `split_frames` are split (`pipelines.fleet.splitting`); None
+            for none.
         require_empty: Refuse jobs whose folder holds something already.
     """
 
@@ -49,6 +54,8 @@ class Defaults:
     overlay: bool = False
     contact_sheet: bool = False
     rate: str | None = None
+    split_frames: int | None = None
+    split_overlap: int = DEFAULT_SPLIT_OVERLAP
     require_empty: bool = True
 
 
@@ -69,24 +76,25 @@ def job_specs(rows: Iterable[Row], defaults: Defaults) -> Iterator[JobSpec]:
     for row in rows:
         count += 1
         try:
-            spec = _spec(row, defaults)
+            spec, split = _spec(row, defaults)
             # Case decides nothing on some file systems, so two names must differ in more than that.
             earlier = first_of_name.setdefault(spec.name.casefold(), row.where)
             if earlier is not row.where:
                 raise _RowError(f"the name {spec.name!r} is taken by {earlier}; give it a name of its own")
-        except (_RowError, PromptError, UsageError) as error:
+            parts = (spec,) if split is None else tuple(parts_of(spec, split))
+        except (_RowError, PromptError, UsageError, VideoError) as error:
             total += 1
             if len(problems) < SHOWN_PROBLEMS:
                 problems.append(f"{row.where}: {error}")
             continue
-        yield spec
+        yield from parts
     if total:
         raise JobListError(problems, total)
     if not count:
         raise UsageError("the list of jobs is empty")
 
 
-def _spec(row: Row, defaults: Defaults) -> JobSpec:
+def _spec(row: Row, defaults: Defaults) -> tuple[JobSpec, Split | None]:
     if row.problem is not None:
         raise _RowError(row.problem)
     unknown = [name for name in row.values if name not in COLUMNS]
@@ -108,7 +116,7 @@ def _spec(row: Row, defaults: Defaults) -> JobSpec:
     output = os.path.join(defaults.output, name)
     if defaults.require_empty and os.path.isdir(output) and os.listdir(output):
         raise _RowError(f"{output} is not empty; choose another --output, or pass --overwrite")
-    return JobSpec(
+    spec = JobSpec(
         name=name,
         video=draft.video,
         prompts=tuple(draft.prompts),
@@ -119,6 +127,7 @@ def _spec(row: Row, defaults: Defaults) -> JobSpec:
         contact_sheet=draft.contact_sheet,
         rate=draft.rate,
     )
+    return spec, Split(draft.split_frames, draft.split_overlap) if draft.split_frames else None
 
 
 def _check_name(name: str) -> None:
@@ -142,6 +151,8 @@ class _Draft:
         self.overlay = defaults.overlay
         self.contact_sheet = defaults.contact_sheet
         self.rate = defaults.rate
+        self.split_frames = defaults.split_frames
+        self.split_overlap = defaults.split_overlap
 
 
 _Reader = Callable[[_Draft, str, list[str]], None]
@@ -211,6 +222,15 @@ def _read_rate(draft: _Draft, name: str, values: list[str]) -> None:
     parse_rate(draft.rate)
 
 
+def _read_split_frames(draft: _Draft, name: str, values: list[str]) -> None:
+    # 0 takes a video out of what the command's option asks for.
+    draft.split_frames = int(_number(name, values, 0, MAX_SPLIT_FRAMES)) or None
+
+
+def _read_split_overlap(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.split_overlap = int(_number(name, values, 1, MAX_SPLIT_FRAMES))
+
+
 def _number(name: str, values: list[str], low: float, high: float) -> float:
     text = _single(name, values)
     try:
@@ -251,4 +271,6 @@ COLUMNS: dict[str, _Reader] = {
     "overlay": _read_overlay,
     "contact_sheet": _read_contact_sheet,
     "rate": _read_rate,
+    "split_frames": _read_split_frames,
+    "split_overlap": _read_split_overlap,
 }

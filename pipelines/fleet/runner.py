@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.fleet.jobs import JobResult, JobSpec, Leftover, ModelSpec, load_prompts
 from pipelines.fleet.memory import PeakMemory
+from pipelines.fleet.splitting import excerpt_for, source_options
 from vos.allocator import keep_freed_memory
 from vos.tracking_run import TrackJob, run_job
 from vos.video_model import VideoModel, load_model
@@ -48,6 +49,9 @@ class JobRunner:
             VosError: The video, a prompt or the output cannot be used.
         """
         prompts = load_prompts(spec.prompts)
+        frames = None
+        if spec.part is not None:
+            frames, prompts = excerpt_for(spec.part, prompts)
         model = self._model(spec.model)
         job = TrackJob(
             video=spec.video,
@@ -57,7 +61,8 @@ class JobRunner:
             contact_sheet=() if spec.contact_sheet else None,
             # A run that was killed before it wrote its record cannot be told from files of others; it starts over.
             overwrite=leftover != "nothing",
-            source_options={} if spec.rate is None else {"rate": spec.rate},
+            source_options=source_options(spec),
+            frames=frames,
         )
         peak = PeakMemory(model.device)
         outcome = run_job(job, model, absent_below=spec.absent_below, resume=leftover == "same job", on_frame=on_frame)

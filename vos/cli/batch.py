@@ -30,6 +30,20 @@ if TYPE_CHECKING:
 @click.option("--absent-below", type=click.FloatRange(0, 1), default=0.5, show_default=True)
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also write overlay.mp4.")
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
+@click.option(
+    "--split-frames",
+    type=click.IntRange(2, 1_000_000),
+    metavar="N",
+    help="Split videos of more than N frames over the workers. Approximate: windows know nothing of each other.",
+)
+@click.option(
+    "--split-overlap",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    metavar="M",
+    help="Frames that a window shares with the one before; objects are matched in them.",
+)
 @click.option("--fps", "rate", metavar="RATE", help="Frames per second of image folders.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -52,6 +66,8 @@ def batch(
     absent_below: float,
     overlay: bool,
     contact_sheet: bool,
+    split_frames: int | None,
+    split_overlap: int,
     rate: str | None,
     as_json: bool,
     quiet: bool,
@@ -61,7 +77,8 @@ def batch(
     JOBS is a folder of videos, a pattern ('clips/*.mp4'), or a manifest: a .csv file whose header names columns, or a
     .jsonl file. In a folder clip.mp4 is prompted by clip.stroke.png or clip.mask.png beside it. A manifest has the
     column video, at least one of mask, stroke, box, point, polygon, and any of name, negative_point, model, weights,
-    short_side, absent_below, overlay, contact_sheet, rate. Options hold for jobs that do not say otherwise.
+    short_side, absent_below, overlay, contact_sheet, rate, split_frames, split_overlap. Options hold for jobs that do
+    not say otherwise.
 
     All jobs are checked before the first is started. A job that fails does not stop the others. Stopped by Ctrl-C or
     by a crash, the batch goes on with --resume. Exit status 1 if a job failed.
@@ -79,6 +96,8 @@ def batch(
         overlay=overlay,
         contact_sheet=contact_sheet,
         rate=rate,
+        split_frames=split_frames,
+        split_overlap=split_overlap,
         require_empty=not (resume or overwrite),
     )
     with (
@@ -134,6 +153,7 @@ def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -
             "frames": outcome.frames,
             "problems": outcome.problems,
             "truncated": outcome.truncated,
+            "approximate": outcome.approximate,
             "output": str(output),
         }
         click.echo(json.dumps(summary))
@@ -143,6 +163,11 @@ def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -
         _print_problems(outcome)
     for name, where in outcome.truncated.items():
         click.echo(f"vos: {name}: the video is {where}; the masks before that are written", err=True)
+    if outcome.approximate and not as_json and not quiet:
+        click.echo(f"{len(outcome.approximate)} split into windows: approximate, see run.json")
+    for name, doubts in outcome.approximate.items():
+        for doubt in doubts:
+            click.echo(f"vos: {name}: {doubt}; look at it, or track the video in one piece", err=True)
     return 1 if outcome.failed or outcome.truncated else 0
 
 

@@ -85,7 +85,15 @@ class LiveTable(Silent):
         self._running: dict[int, TaskID] = {}
 
     def hear(self, event: BatchEvent) -> None:
-        from pipelines.fleet.events import BatchOpened, JobDone, JobFailed, JobProgress, JobRetried, JobStarted
+        from pipelines.fleet.events import (
+            BatchOpened,
+            JobDone,
+            JobFailed,
+            JobProgress,
+            JobRetried,
+            JobStarted,
+            JobStitched,
+        )
 
         if isinstance(event, BatchOpened):
             self._bar.update(self._total, total=event.jobs, completed=event.done)
@@ -99,6 +107,8 @@ class LiveTable(Silent):
             if not isinstance(event, JobRetried):
                 self._bar.advance(self._total)
             self._bar.console.print(ending_of(event), markup=False)
+        elif isinstance(event, JobStitched):
+            self._bar.console.print(ending_of(event), markup=False)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -111,9 +121,11 @@ class LiveTable(Silent):
 
 
 def ending_of(event: BatchEvent) -> str | None:
-    """How an attempt ended, in words; None for events that end nothing."""
-    from pipelines.fleet.events import JobDone, JobFailed, JobRetried
+    """How an attempt, or a split video, ended, in words; None for events that end nothing."""
+    from pipelines.fleet.events import JobDone, JobFailed, JobRetried, JobStitched
 
+    if isinstance(event, JobStitched):
+        return f"{event.name}: put together from {event.windows} windows, {event.frames} frames"
     if isinstance(event, JobDone):
         return f"{event.name}: {event.result.frames} frames, {event.result.fps:.1f} fps"
     if isinstance(event, JobFailed):
