@@ -25,6 +25,7 @@ _EXPORTS: dict[str, str] = {
     "VideoInfo": "vos.video",
     "VideoTracker": "vos.tracker",
     "VosError": "vos.errors",
+    "correct_run": "vos.correction",
     "load_model": "vos.video_model",
     "open_source": "vos.video",
     "paint_overlay": "vos.palette",
@@ -32,7 +33,8 @@ _EXPORTS: dict[str, str] = {
     "read_strokes": "vos.prompts",
     "PromptScript": "vos.prompts",
     "Removal": "vos.prompts",
-    "track_script": "vos.track_script",
+    "revise_run": "vos.correction",
+    "track_script": "vos.scripted_run",
     "track_video": "vos.propagation",
 }
 

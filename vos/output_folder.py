@@ -21,6 +21,7 @@ CONTACT_SHEET_FILE = "contact_sheet.png"
 RECORD_FILE = "run.json"
 JOURNAL_FILE = "journal.jsonl"
 SNAPSHOTS_FOLDER = "snapshots"
+CORRECTION_FOLDER = "correction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,18 @@ class OutputFolder:
     @property
     def snapshots(self) -> Path:
         return self.root / SNAPSHOTS_FOLDER
+
+    @property
+    def correction(self) -> Path:
+        """Where a correction is made, laid out as a run; there only while it goes on."""
+        return self.root / CORRECTION_FOLDER
+
+    def written(self) -> list[Path]:
+        """Existing files of the run itself: without exports in other formats, and without what a kill left behind."""
+        masks = [p for p in self.masks.glob("*.png") if _is_mask(p.relative_to(self.masks))]
+        own = [self.overlay, self.contact_sheet, self.record, self.journal, *masks]
+        own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
+        return [path for path in own if path.is_file()]
 
     def _written_by_runs(self) -> list[Path]:
         """Existing files with the names that runs give; anything else in the folder is not ours to remove."""
@@ -134,6 +147,7 @@ class OutputFolder:
     def clear_for_start(self) -> None:
         """Removes what a former run left, but for run.json, which is the new run's already."""
         with self._writing():
+            shutil.rmtree(self.correction, ignore_errors=True)
             self._remove(keep=(self.record,))
 
     def clear_for_resume(self) -> None:

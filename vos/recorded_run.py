@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ def _prompt(node: JsonNode) -> Prompt:
     prompt = read_prompt_entry(node.get("content"))
     if prompts_digest([prompt]) != node.get("sha256").text():
         node.get("content").fail("does not have the sha256 beside it")
-    return prompt
+    return replace(prompt, source=node.get("source").text())
 
 
 def _removal(node: JsonNode) -> Removal:

@@ -67,7 +67,7 @@ def find_resume_point(folder: OutputFolder, device: torch.device) -> ResumePoint
     entries = read_journal(folder.journal).entries
     snapshots = list_snapshots(folder.snapshots)
     newest = min(snapshots[0][0] if snapshots else 0, len(entries))
-    intact = next((i for i in range(newest) if not _is_intact(folder, entries[i])), newest)
+    intact = next((i for i in range(newest) if not is_intact(folder, entries[i])), newest)
     for frames, path in snapshots:
         if frames > intact:
             continue
@@ -120,7 +120,8 @@ def read_labels(folder: OutputFolder, index: int) -> np.ndarray:
     return read_palette_png(folder.masks / png_name(index)).astype(np.uint16)
 
 
-def _is_intact(folder: OutputFolder, entry: JournalEntry) -> bool:
+def is_intact(folder: OutputFolder, entry: JournalEntry) -> bool:
+    """Whether the mask of a frame is on disk and has the checksum of its journal entry."""
     try:
         return mask_crc(read_labels(folder, entry.index)) == entry.crc32
     except OutputError:

@@ -15,7 +15,7 @@ from typing import Any
 
 from vos import __version__
 from vos.errors import VideoError
-from vos.prompts import Prompt, Removal
+from vos.prompts import Prompt, PromptScript, Removal
 from vos.prompts.digest import prompts_digest
 from vos.prompts.script import prompt_entry
 from vos.video.border import library_versions
@@ -65,20 +65,7 @@ class RunInputs:
         return {
             "input": {"video": self.video, **self.fingerprint},
             "decoder": self.decoder,
-            "prompts": [
-                {
-                    "kind": p.kind,
-                    "object": p.object_id,
-                    "frame": p.frame,
-                    "direction": p.direction,
-                    "source": p.source,
-                    "sha256": prompts_digest([p]),
-                    "content": prompt_entry(p),
-                }
-                for p in self.prompts
-            ],
-            "removals": [{"object": r.object_id, "frame": r.frame} for r in self.removals],
-            "names": {str(object_id): name for object_id, name in sorted(self.names.items())},
+            **script_members(PromptScript(self.prompts, self.removals, self.names)),
             "model": {
                 "name": self.model,
                 "weights_sha256": self.weights_sha256,
@@ -97,6 +84,26 @@ class RunInputs:
         """What a former run with this run.json was made from, and this run is not; one phrase each."""
         now = json.loads(json.dumps(self.to_json()))
         return record_differences({name: record.get(name) for name in now}, now)
+
+
+def script_members(script: PromptScript) -> dict[str, Any]:
+    """What run.json says about the prompts."""
+    return {
+        "prompts": [
+            {
+                "kind": p.kind,
+                "object": p.object_id,
+                "frame": p.frame,
+                "direction": p.direction,
+                "source": p.source,
+                "sha256": prompts_digest([p]),
+                "content": prompt_entry(p),
+            }
+            for p in script.prompts
+        ],
+        "removals": [{"object": r.object_id, "frame": r.frame} for r in script.removals],
+        "names": {str(object_id): name for object_id, name in sorted(script.names.items())},
+    }
 
 
 def record_differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from vos.journal import JournalEntry, JournalWriter, mask_crc
 from vos.output_folder import OutputFolder, write_json
 from vos.results import FrameResult
 from vos.run_inputs import RunInputs
+from vos.switch import finish_switch
 from vos.video import Frame, Truncation, VideoInfo
 
 SCHEMA = 1
@@ -196,11 +197,12 @@ class RunRecord:
 
 
 def read_record(folder: OutputFolder) -> dict[str, Any]:
-    """The content of run.json.
+    """The content of run.json. A correction that was complete but not in its place yet is put there first.
 
     Raises:
-        OutputError: It is missing, not readable, or of another schema.
+        OutputError: It is missing, not readable, or of another schema; or that correction cannot be put in place.
     """
+    finish_switch(folder)
     path = folder.record
     try:
         record = json.loads(path.read_bytes())

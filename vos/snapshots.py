@@ -1,4 +1,8 @@
-"""Tracker states of a run in progress: the newest two, each valid for the masks that are on disk before it."""
+"""Tracker states of a run, each valid for the masks that are on disk before it.
+
+The newest two are what a killed run goes on from. A run that is to be corrected later keeps some more, spread over the
+video, which is where a correction starts: never more than `MAX_SPREAD`, whatever the length of the video.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ from vos.snapshot_file import save_state
 from vos.tracker import TrackerState
 from vos.video import Frame, VideoInfo
 
-_KEPT = 2
+_NEWEST = 2
+MAX_SPREAD = 16
 _SUFFIX = ".safetensors"
 
 
@@ -24,11 +29,13 @@ class SnapshotSink:
     Args:
         folder: Where `00000100.safetensors`, the state after 100 frames, is written.
         every: A state is due after every so many frames.
+        keep_spread: Whether older states are kept too, spread over the video.
     """
 
-    def __init__(self, folder: Path, *, every: int) -> None:
+    def __init__(self, folder: Path, *, every: int, keep_spread: bool = False) -> None:
         self.folder = folder
         self.every = every
+        self._limit = _NEWEST + (MAX_SPREAD if keep_spread else 0)
         self._waiting: deque[TrackerState] = deque()
 
     def is_due(self, next_index: int) -> bool:
@@ -50,8 +57,17 @@ class SnapshotSink:
             return
         state = self._waiting.popleft()
         save_state(self.folder / f"{state.next_index:08d}{_SUFFIX}", state)
-        for _, path in list_snapshots(self.folder)[_KEPT:]:
-            path.unlink(missing_ok=True)
+        self._thin_out()
+
+    def _thin_out(self) -> None:
+        """Drops the states that leave the smallest gaps; never the newest two."""
+        found = list_snapshots(self.folder)
+        while len(found) > self._limit:
+            frames = [number for number, _ in found] + [0]
+            gaps = {i: frames[i - 1] - frames[i + 1] for i in range(_NEWEST, len(found))}
+            # Of equal gaps the newest: older states have gaps as large as the limit needs already.
+            dropped = min(gaps, key=gaps.__getitem__)
+            found.pop(dropped)[1].unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing to complete: a snapshot is whole when it has its name."""

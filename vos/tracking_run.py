@@ -107,6 +107,7 @@ def run_job(
     stop_after: int = STOP_AFTER,
     resume: bool = False,
     snapshot_every: int = SNAPSHOT_EVERY,
+    keep_snapshots: bool = False,
     max_memory: int | None = None,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
     on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
@@ -123,6 +124,8 @@ def run_job(
             the byte as that of a run that was never disturbed. Starts normally where there is none, and does nothing
             where it is finished. docs/promises.md says how.
         snapshot_every: Frames between two snapshots of the tracker, which is what a kill can cost at most.
+        keep_snapshots: Keep states of the tracker spread over the video when the run is done, so that a correction
+            need not track again from the first frame. At most `MAX_SPREAD` + 2 of them.
         max_memory: Resident bytes to stay below, by the estimate of `vos.memory_budget`: queues and the number of
             remembered frames shrink as far as needed.
         on_frame: Called after each frame with the number done and the total, if that is known.
@@ -157,15 +160,17 @@ def run_job(
                 former = read_record(folder)
                 check_same_inputs(folder, former, inputs)
                 if former["status"] in FINISHED:
-                    folder.clear_snapshots()
+                    if not keep_snapshots:
+                        folder.clear_snapshots()
                     return _outcome_of(former, folder)
                 point = find_resume_point(folder, model.device)
             else:
                 folder.clear_snapshots()
             watch = _Watch(on_frame, on_result, stop or threading.Event())
-            run = _Run(job, folder, inputs, plan, policy, absence, point, buffers, snapshot_every)
+            snapshots = SnapshotSink(folder.snapshots, every=snapshot_every, keep_spread=keep_snapshots)
+            run = _Run(job, folder, inputs, plan, policy, absence, point, buffers, snapshots)
             outcome = run.track(source, model, watch, is_new=is_new, is_resumed=is_resumed)
-            if not outcome.is_interrupted:
+            if not (keep_snapshots or outcome.is_interrupted):
                 folder.clear_snapshots()
             return outcome
 
@@ -192,7 +197,7 @@ class _Run:
         absence: AbsencePolicy,
         point: ResumePoint,
         buffers: Buffers,
-        snapshot_every: int,
+        snapshots: SnapshotSink,
     ) -> None:
         self._job = job
         self._folder = folder
@@ -202,7 +207,7 @@ class _Run:
         self._point = point
         self._read_ahead = buffers.read_ahead
         self._record = RunRecord(folder, inputs, absent_below=absence.below, finished=point.finished)
-        self._snapshots = SnapshotSink(folder.snapshots, every=snapshot_every)
+        self._snapshots = snapshots
         # In this order a frame is in the journal only with its mask, and in a snapshot only with its journal line.
         sinks = [*_mask_sinks(job, folder), self._record, self._snapshots]
         self._sinks = BackgroundSink(sinks, depth=buffers.sink_queue)

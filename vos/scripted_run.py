@@ -9,7 +9,7 @@ from typing import Any
 
 from vos.prompts import Prompt, PromptScript
 from vos.results import FrameResult
-from vos.tracking_run import RunOutcome, TrackJob, run_job
+from vos.tracking_run import SNAPSHOT_EVERY, RunOutcome, TrackJob, run_job
 from vos.video import Frame
 from vos.video_model import VideoModel, load_model
 
@@ -27,6 +27,8 @@ def track_script(
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
     on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
     stop: threading.Event | None = None,
+    snapshot_every: int = SNAPSHOT_EVERY,
+    keep_snapshots: bool = True,
 ) -> RunOutcome:
     """Tracks what a script says, as `vos track VIDEO --script FILE -o OUTPUT` does.
 
@@ -44,6 +46,7 @@ def track_script(
             calling thread, so it should be quick.
         stop: When it is set (from any thread), the run ends after the frame in progress, `is_interrupted` of the
             outcome is true, and `resume` goes on from there.
+        snapshot_every, keep_snapshots: As `run_job`. With states kept, `correct_run` is quick.
 
     Raises:
         VosError: The video, a prompt or the output cannot be used.
@@ -65,4 +68,13 @@ def track_script(
         names=said.names,
     )
     loaded = load_model(model) if isinstance(model, str) else model
-    return run_job(job, loaded, resume=resume, on_frame=on_frame, on_result=on_result, stop=stop)
+    return run_job(
+        job,
+        loaded,
+        resume=resume,
+        snapshot_every=snapshot_every,
+        keep_snapshots=keep_snapshots,
+        on_frame=on_frame,
+        on_result=on_result,
+        stop=stop,
+    )

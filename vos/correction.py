@@ -1,0 +1,274 @@
+"""Corrections of a run: what was said is changed, and only the frames that it affects are tracked again.
+
+The frames before the first change keep their masks. The new ones are made beside the run, in a folder of their own
+that is laid out as a run and starts as a copy of the old one up to the first change; so it goes on from the newest
+snapshot there, as a killed run does, and ends with the same bytes as a run of the changed script from the start. When
+it is complete it takes the place of the old (`vos.switch`); until then the old masks are untouched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vos.errors import OutputError, PromptError
+from vos.export.palette_png import make_folder, png_name
+from vos.journal import Journal, JournalEntry, JournalWriter, read_journal
+from vos.output_folder import OutputFolder, write_json
+from vos.plan import TrackingPlan, plan_of
+from vos.prompts import Prompt, PromptScript
+from vos.recorded_run import RecordedRun, read_recorded_run
+from vos.rerun import cpu_threads, find_video, load_recorded_model
+from vos.results import FrameResult
+from vos.resume import is_intact
+from vos.run_inputs import script_members
+from vos.run_lock import only_run_in
+from vos.run_record import FINISHED, read_record
+from vos.snapshots import list_snapshots
+from vos.switch import switch
+from vos.tracking_run import SNAPSHOT_EVERY, RunOutcome, TrackJob, run_job
+from vos.video import Frame
+from vos.video_model import VideoModel
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionReport:
+    """What a correction took and did.
+
+    Attributes:
+        frames_recomputed: Frames whose masks were made anew.
+        first, last: The range that they lie in; None if there is none.
+        frames_tracked: Frames that the tracker has seen for it: also those between the snapshot that it started from
+            and the first of the range.
+        frames_changed: Frames whose masks are not what they were.
+        outcome: Of the run as it is now; of the correction if it was interrupted.
+    """
+
+    frames_recomputed: int
+    first: int | None
+    last: int | None
+    frames_tracked: int
+    frames_changed: int
+    outcome: RunOutcome
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether `stop` was set before the end: the run is as it was, and the same correction would go on."""
+        return self.outcome.is_interrupted
+
+
+def correct_run(
+    run_folder: str | Path,
+    corrections: PromptScript | Iterable[Prompt],
+    *,
+    video: str | None = None,
+    model: VideoModel | None = None,
+    weights: Path | None = None,
+    snapshot_every: int = SNAPSHOT_EVERY,
+    keep_snapshots: bool = True,
+    on_frame: Callable[[int, int | None], None] = lambda done, total: None,
+    on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
+    stop: threading.Event | None = None,
+) -> CorrectionReport:
+    """Adds prompts and removals to a run, finished or broken off, and tracks again what they affect.
+
+    The corrections are merged into the run's script by the rules of `PromptScript.merge`.
+
+    Args:
+        run_folder: Folder of the run.
+        corrections: What to add.
+        video: Where the video lies now, if it has moved.
+        model: A loaded model, which must be that of the run; it is loaded if not given.
+        weights: The weights file, if the run used others than the model's own.
+        snapshot_every, keep_snapshots: As `run_job`.
+        on_frame: Called after each frame with the number done and the total, if that is known. Frames that stay as
+            they are pass quickly, without being tracked.
+        on_result: Called with each frame and its masks, which it must not change.
+        stop: When it is set, the correction ends after the frame in progress. The run is as it was before; the same
+            correction made again goes on where this one stopped.
+
+    Raises:
+        PromptError: The corrections contradict the script or do not fit the video.
+        OutputError: The folder is no run, its masks were changed by hand, or something that decides the result (the
+            weights, versions, the number of threads...) is not what the run was made with.
+        VideoError: The video is gone or has changed.
+
+    Example:
+        >>> report = correct_run("clip_vos", [Points([[320, 210]], [[100, 90]], frame=40)])
+        >>> print(report.frames_recomputed, "frames from", report.first)
+    """
+    script = read_recorded_run(Path(run_folder)).script.merge(corrections)
+    return revise_run(
+        run_folder,
+        script,
+        video=video,
+        model=model,
+        weights=weights,
+        snapshot_every=snapshot_every,
+        keep_snapshots=keep_snapshots,
+        on_frame=on_frame,
+        on_result=on_result,
+        stop=stop,
+    )
+
+
+def revise_run(
+    run_folder: str | Path,
+    script: PromptScript,
+    *,
+    video: str | None = None,
+    model: VideoModel | None = None,
+    weights: Path | None = None,
+    snapshot_every: int = SNAPSHOT_EVERY,
+    keep_snapshots: bool = True,
+    on_frame: Callable[[int, int | None], None] = lambda done, total: None,
+    on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
+    stop: threading.Event | None = None,
+) -> CorrectionReport:
+    """Makes a run into one of another script; frames before the first difference keep their masks.
+
+    As `correct_run`, but `script` is all that is said from now on: prompts can also be taken back.
+    """
+    plan = plan_of(script)
+    folder = OutputFolder(Path(run_folder))
+    read_record(folder)
+    with only_run_in(folder.root):
+        run = read_recorded_run(folder.root)
+        if not run.frames:
+            raise OutputError(f"{run.path}: no mask of this run is there to be corrected; run vos track again")
+        place = find_video(run, video)
+        with cpu_threads(run.threads):
+            loaded = load_recorded_model(run, weights, None) if model is None else model
+            before = read_journal(folder.journal)
+            target = OutputFolder(folder.correction)
+            first = first_difference(plan_of(run.script), plan)
+            if run.members["status"] not in FINISHED:
+                first = min(len(before.entries), len(before.entries) if first is None else first)
+            _prepare(folder, target, run, script, before, first)
+            try:
+                outcome = run_job(
+                    _job_of(run, script, place, target.root),
+                    loaded,
+                    policy=run.policy,
+                    absent_below=run.absence.below,
+                    on_absent=run.absence.mode,
+                    stop_after=run.absence.stop_after,
+                    resume=True,
+                    snapshot_every=snapshot_every,
+                    keep_snapshots=keep_snapshots,
+                    on_frame=on_frame,
+                    on_result=on_result,
+                    stop=stop,
+                )
+            except PromptError:
+                shutil.rmtree(target.root, ignore_errors=True)
+                raise
+        report = _report(first, before, read_journal(target.journal), outcome, folder)
+        if not outcome.is_interrupted:
+            switch(folder)
+    return report
+
+
+def first_difference(before: TrackingPlan, after: TrackingPlan) -> int | None:
+    """The first frame of which the forward pass is told something else; None if there is none."""
+    changed = [
+        frame
+        for events in ((before.prompts, after.prompts), (before.removals, after.removals))
+        for frame in {**events[0], **events[1]}
+        if events[0].get(frame) != events[1].get(frame)
+    ]
+    return min(changed, default=None)
+
+
+def _prepare(
+    folder: OutputFolder,
+    target: OutputFolder,
+    run: RecordedRun,
+    script: PromptScript,
+    before: Journal,
+    first: int | None,
+) -> None:
+    """Makes `target` a broken-off run of the new script that has the old one's frames before `first`.
+
+    Where a former call for the same script has left one, that one stays.
+    """
+    if target.is_started() and read_recorded_run(target.root).script == script:
+        return
+    shutil.rmtree(target.root, ignore_errors=True)
+    kept = before.entries if first is None else before.entries[:first]
+    _check_masks(folder, kept)
+    make_folder(target.masks)
+    make_folder(target.snapshots)
+    for entry in kept:
+        _link(folder.masks / png_name(entry.index), target.masks / png_name(entry.index))
+    for frames, path in list_snapshots(folder.snapshots):
+        if frames <= len(kept):
+            _link(path, target.snapshots / path.name)
+    writer = JournalWriter(target.journal)
+    for entry in kept:
+        writer.append(entry)
+    writer.close()
+    members = {**run.members, **script_members(script)}
+    if first is None:
+        for path in (folder.overlay, folder.contact_sheet):
+            if path.exists():
+                _link(path, target.root / path.name)
+    else:
+        members |= {"status": "running", "frames": 0, "pts": [], "mask_crc32": []}
+    # Last: without it there is no run here, and all this is done again.
+    write_json(target.record, members)
+
+
+def _check_masks(folder: OutputFolder, entries: Iterable[JournalEntry]) -> None:
+    for entry in entries:
+        if not is_intact(folder, entry):
+            raise OutputError(
+                f"{folder.masks / png_name(entry.index)}: this mask is not the one that the run wrote; give it as a "
+                f"prompt (--at {entry.index} --mask FILE), or put the run's own back"
+            )
+
+
+def _link(path: Path, target: Path) -> None:
+    """A second name for a file that is never written in place; a copy where the file system has no such names."""
+    try:
+        os.link(path, target)
+    except OSError:
+        try:
+            shutil.copyfile(path, target)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _job_of(run: RecordedRun, script: PromptScript, video: str, output: Path) -> TrackJob:
+    sheet = run.members["outputs"]["contact_sheet"]
+    return TrackJob(
+        video=video,
+        prompts=script.prompts,
+        output=output,
+        overlay=run.members["outputs"]["overlay"],
+        contact_sheet=None if sheet is None else tuple(sheet),
+        source_options=run.source_options,
+        removals=script.removals,
+        names=script.names,
+    )
+
+
+def _report(
+    first: int | None, before: Journal, after: Journal, outcome: RunOutcome, folder: OutputFolder
+) -> CorrectionReport:
+    first = None if first is None else min(first, len(before.entries))
+    old, new = ([entry.crc32 for entry in journal.entries] for journal in (before, after))
+    changed = sum(a != b for a, b in zip(old, new, strict=False)) + abs(len(old) - len(new))
+    count = 0 if first is None else max(0, outcome.frames - first)
+    return CorrectionReport(
+        frames_recomputed=count,
+        first=first if count else None,
+        last=outcome.frames - 1 if count else None,
+        frames_tracked=outcome.frames - (outcome.resumed_at or 0),
+        frames_changed=0 if outcome.is_interrupted else changed,
+        outcome=replace(outcome, output=folder),
+    )
