@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, CommandEntry] = {
     "absence": CommandEntry("vos.cli.perf_absence:perf_absence", "Pixels painted while an object is away; its return."),
     "fleet": CommandEntry("vos.cli.perf_fleet:perf_fleet", "What more workers buy for a batch of videos."),
     "model": CommandEntry("vos.cli.perf_model:perf_model", "Cost of one frame of a released SEEM model."),
+    "ui": CommandEntry("vos.cli.perf_ui:perf_ui", "Stroke to first mask, and the browser app's memory."),
     "eval": CommandEntry("vos.cli.perf_eval:perf_eval", "Speed and memory of the scorer against a plain baseline."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 
 import click
@@ -52,7 +53,7 @@ def ui(
         raise UsageError("--output belongs to a VIDEO; give one")
     try:
         from vos.ui.app import create_app
-        from vos.ui.serve import address_of, bind, serve
+        from vos.ui.serve import address_of, bind, make_server
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "anyio"):
             raise
@@ -81,7 +82,9 @@ def ui(
             )
         click.echo(f"seem-vos is at  {address}")
         click.echo("Ctrl+C ends it; everything is saved.")
-        app = create_app(workspace, token=token, host=host)
-        serve(app, listening, address, open_browser=browser, on_stop=workspace.board.close)
+        server = make_server(create_app(workspace, token=token, host=host), on_stop=workspace.board.close)
+        if browser:
+            webbrowser.open(address)
+        server.run(sockets=[listening])
     finally:
         workspace.close()

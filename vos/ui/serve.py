@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import webbrowser
 from collections.abc import Callable
 
 import uvicorn
@@ -55,16 +54,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(
-    app: ASGIApp, listening: socket.socket, address: str, *, open_browser: bool, on_stop: Callable[[], None]
-) -> None:
-    """Serves until Ctrl+C.
+def make_server(app: ASGIApp, *, on_stop: Callable[[], None]) -> uvicorn.Server:
+    """A server that serves with `.run(sockets=[...])` until Ctrl+C, or until `.should_exit` is set.
 
     Args:
         app: The application.
-        listening: From `bind`.
-        address: From `address_of`.
-        open_browser: Whether to open it.
         on_stop: Called when the server is about to stop, before it waits for connections to end.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -77,6 +71,4 @@ def serve(
         lifespan="off",
         timeout_graceful_shutdown=3,
     )
-    if open_browser:
-        webbrowser.open(address)
-    _Server(config, on_stop).run(sockets=[listening])
+    return _Server(config, on_stop)
