@@ -1,9 +1,14 @@
-"""What tracking has left in a run's folder, as the page shows it: masks, presence, and whether they are up to date."""
+"""What tracking has left in a run's folder, as the page shows it: masks, presence, and whether they are up to date.
+
+Besides the run itself there can be a correction of it that was stopped (`vos.correction`): its masks are shown where it
+has some, as long as the document still says what it was made from.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +21,7 @@ from vos.prompts import Prompt, PromptScript
 from vos.prompts.digest import prompts_digest
 from vos.resume import read_labels
 from vos.run_record import FINISHED, read_record
+from vos.ui.tracking import Way
 
 # No masks yet; masks of some frames; masks of other prompts than the document's; masks of exactly these.
 MaskState = Literal["none", "partial", "outdated", "current"]
@@ -36,86 +42,143 @@ def said_in(record: Mapping[str, Any]) -> Said:
     return frozenset(lines | {(r["object"], r["frame"], "removal") for r in record["removals"]})
 
 
+@dataclass(slots=True)
+class _Run:
+    """One run on disk.
+
+    Attributes:
+        folder: Where it is.
+        said: What it was told.
+        is_finished: Whether it has nothing left to do.
+        frames: How many the video has.
+        done: Frames that have a mask.
+        presence: Object -> one byte per frame: 0 unknown, else presence from 1 (absent) to 255.
+    """
+
+    folder: OutputFolder
+    said: Said
+    is_finished: bool
+    frames: int
+    done: set[int] = field(default_factory=set)
+    presence: dict[int, bytearray] = field(default_factory=dict)
+
+    def note(self, index: int, presence: Mapping[int, float]) -> None:
+        if index >= self.frames:
+            raise OutputError(f"{self.folder.journal}: frame {index} is not in the video, which has {self.frames}")
+        self.done.add(index)
+        for known in self.presence.values():
+            known[index] = 0
+        for object_id, score in presence.items():
+            known = self.presence.setdefault(object_id, bytearray(self.frames))
+            known[index] = max(1, round(score * 255))
+
+
+def _read_run(folder: OutputFolder, frames: int) -> _Run | None:
+    if not folder.is_started():
+        return None
+    record = read_record(folder)
+    run = _Run(folder, said_in(record), record["status"] in FINISHED, frames)
+    if folder.journal.exists():
+        for entry in read_journal(folder.journal).entries:
+            run.note(entry.index, entry.presence)
+    return run
+
+
 class RunMasks:
     """Masks and presence of the run in a folder.
 
     Args:
         folder: The run's folder; there may be no run in it.
         frames: How many frames the video has.
+
+    Raises:
+        OutputError: The record of the run cannot be read.
     """
 
     def __init__(self, folder: OutputFolder, frames: int) -> None:
         self._folder = folder
         self._frames = frames
-        self._said: Said | None = None
-        self._is_finished = False
-        # Object -> one byte per frame: 0 unknown, else presence from 1 (absent) to 255.
-        self._presence: dict[int, bytearray] = {}
+        self._run: _Run | None = None
+        self._correction: _Run | None = None
+        self._arriving: _Run | None = None
         self._live: tuple[int, np.ndarray] | None = None
         self.reload()
 
-    @property
-    def count(self) -> int:
-        """Frames whose presence is known."""
-        return max((self._frames - known.count(0) for known in self._presence.values()), default=0)
-
     def reload(self) -> None:
-        """Reads what the folder holds now.
+        """Reads what the folder holds now. Raises OutputError like the constructor."""
+        self._live = self._arriving = self._run = self._correction = None
+        # The record first: reading it puts a correction that was completed in its place.
+        self._run = _read_run(self._folder, self._frames)
+        self._correction = _read_run(OutputFolder(self._folder.correction), self._frames)
 
-        Raises:
-            OutputError: The record of the run cannot be read.
-        """
-        self._said, self._is_finished, self._presence, self._live = None, False, {}, None
-        if not self._folder.is_started():
-            return
-        record = read_record(self._folder)
-        self._said, self._is_finished = said_in(record), record["status"] in FINISHED
-        if self._folder.journal.exists():
-            for entry in read_journal(self._folder.journal).entries:
-                self._note(entry.index, entry.presence)
+    def way_to(self, script: PromptScript) -> Way:
+        """How the masks of a script are come by from what is there."""
+        if self._run is None or not self._run.done:
+            return "start"
+        return "resume" if self._run.said == said_by(script) else "correct"
 
-    def forget(self) -> None:
-        """A run starts from nothing."""
-        self._said, self._is_finished, self._presence, self._live = None, False, {}, None
+    def begin(self, script: PromptScript, way: Way) -> None:
+        """Frames of a script are going to arrive."""
+        said = said_by(script)
+        if way == "start" or self._run is None:
+            self._run, self._correction = _Run(self._folder, said, False, self._frames), None
+        if way == "correct":
+            # What was known is shown until the frame is tracked again.
+            known = {object_id: bytearray(presence) for object_id, presence in self._run.presence.items()}
+            place = OutputFolder(self._folder.correction)
+            self._correction = _Run(place, said, False, self._frames, set(self._run.done), known)
+        self._arriving = self._correction if way == "correct" else self._run
 
     def take(self, index: int, labels: np.ndarray, presence: Mapping[int, float]) -> None:
         """A frame that has just been tracked; its mask may not be on disk yet."""
         self._live = (index, labels)
-        self._note(index, presence)
+        if self._arriving is not None:
+            self._arriving.note(index, presence)
 
     def state(self, script: PromptScript) -> MaskState:
         """Whether the masks are those of a script."""
-        if self._said is None:
+        said = said_by(script)
+        if self._correction is not None and self._correction.said == said:
+            return "partial"
+        if self._run is None:
             return "none"
-        if self._said != said_by(script):
+        if self._run.said != said:
             return "outdated"
-        return "current" if self._is_finished else "partial"
+        return "current" if self._run.is_finished else "partial"
 
-    def says_the_same_on(self, frame: int, prompts: tuple[Prompt, ...]) -> bool:
-        """Whether the run was told exactly these prompts on a frame."""
-        told = {line for line in self._said or () if line[1] == frame and line[2] != "removal"}
-        return told == said_by(PromptScript(prompts))
+    def count(self, script: PromptScript) -> int:
+        """Frames that have a mask."""
+        shown = self._shown(script)
+        return len(shown[0].done) if shown else 0
 
-    def labels(self, index: int) -> np.ndarray | None:
-        """(H, W) uint16 labels of a frame, or None if there is no mask of it.
+    def labels(self, script: PromptScript, index: int) -> tuple[np.ndarray, Said] | None:
+        """(H, W) uint16 labels of a frame and what they were made from, or None if there is no mask of it.
 
         Raises:
             OutputError: The mask cannot be read.
         """
-        live = self._live
-        if live is not None and live[0] == index:
-            return live[1]
-        if not (self._folder.masks / png_name(index)).exists():
-            return None
-        return read_labels(self._folder, index)
+        for run in self._shown(script):
+            if self._live is not None and self._live[0] == index:
+                return self._live[1], run.said
+            if (run.folder.masks / png_name(index)).exists():
+                return read_labels(run.folder, index), run.said
+        return None
 
-    def presence(self) -> dict[int, str]:
+    def presence(self, script: PromptScript) -> dict[int, str]:
         """Per object one byte per frame in base64: 0 unknown, 1 absent, up to 255 present."""
-        return {i: base64.b64encode(bytes(known)).decode() for i, known in sorted(self._presence.items())}
+        shown = self._shown(script)
+        known = shown[0].presence if shown else {}
+        return {object_id: base64.b64encode(bytes(one)).decode() for object_id, one in sorted(known.items())}
 
-    def _note(self, index: int, presence: Mapping[int, float]) -> None:
-        if index >= self._frames:
-            raise OutputError(f"{self._folder.journal}: frame {index} is not in the video, which has {self._frames}")
-        for object_id, score in presence.items():
-            known = self._presence.setdefault(object_id, bytearray(self._frames))
-            known[index] = max(1, round(score * 255))
+    def _shown(self, script: PromptScript) -> list[_Run]:
+        """Runs whose masks are looked for, the better one first."""
+        correction = self._correction
+        if correction is not None and correction.said != said_by(script):
+            correction = None
+        return [run for run in (correction, self._run) if run is not None]
+
+
+def says_the_same_on(frame: int, prompts: tuple[Prompt, ...], said: Said) -> bool:
+    """Whether a run that was told `said` was told exactly these prompts on a frame."""
+    told = {line for line in said if line[1] == frame and line[2] != "removal"}
+    return told == said_by(PromptScript(prompts))

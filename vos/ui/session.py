@@ -13,18 +13,18 @@ import numpy as np
 
 from vos.errors import OutputError, PromptError, UsageError, VosError
 from vos.output_folder import OutputFolder
-from vos.prompts import Box, Prompt
+from vos.prompts import Box, Prompt, PromptScript
 from vos.prompts.json_node import JsonNode
 from vos.results import FrameResult
-from vos.tracking_run import RunOutcome, TrackJob, run_job
 from vos.ui.document import History, apply_edit
 from vos.ui.engine import Engine
 from vos.ui.exports import export_masks
 from vos.ui.frames import FrameStore
 from vos.ui.gestures import Place
-from vos.ui.masks import RunMasks
+from vos.ui.masks import RunMasks, says_the_same_on
 from vos.ui.preview import EncodedFrames, first_mask
 from vos.ui.session_folder import load_document, save_document
+from vos.ui.tracking import Watch, bring_up_to_date
 from vos.ui.views import document_view
 from vos.video import Frame, open_source
 from vos.video_model import VideoModel
@@ -110,14 +110,18 @@ class Session:
         with self._lock:
             return {
                 **self._progress.view(),
-                "masks": self._masks.state(self._history.document.script),
-                "frames_done": self._masks.count,
+                "masks": self._masks.state(self._script),
+                "frames_done": self._masks.count(self._script),
             }
 
     def presence(self) -> dict[int, str]:
         """See `RunMasks.presence`."""
         with self._lock:
-            return self._masks.presence()
+            return self._masks.presence(self._script)
+
+    @property
+    def _script(self) -> PromptScript:
+        return self._history.document.script
 
     # What is said ---------------------------------------------------------------------------------------------------
 
@@ -164,8 +168,9 @@ class Session:
         """
         with self._lock:
             prompts = self._prompts_on(frame)
-            tracked = self._masks.labels(frame)
-            is_told = tracked is not None and self._masks.says_the_same_on(frame, prompts)
+            found = self._masks.labels(self._script, frame)
+            tracked = None if found is None else found[0]
+            is_told = found is not None and says_the_same_on(frame, prompts, found[1])
             if self._progress.state != "idle" or not prompts or is_told:
                 return tracked, "none" if tracked is None else "run"
             # Queued while nothing runs: never behind a propagation.
@@ -196,11 +201,11 @@ class Session:
         self._first_mask(model, 0, (Box(width * 0.25, height * 0.25, width * 0.75, height * 0.75),), None)
 
     def _prompts_on(self, frame: int) -> tuple[Prompt, ...]:
-        return tuple(prompt for prompt in self._history.document.script.prompts if prompt.frame == frame)
+        return tuple(prompt for prompt in self._script.prompts if prompt.frame == frame)
 
     def _tracked(self, object_id: int, frame: int) -> np.ndarray | None:
-        labels = self._masks.labels(frame)
-        return None if labels is None else labels == object_id
+        found = self._masks.labels(self._script, frame)
+        return None if found is None else found[0] == object_id
 
     # Propagation ----------------------------------------------------------------------------------------------------
 
@@ -212,8 +217,7 @@ class Session:
         """
         with self._lock:
             if self._progress.state == "idle":
-                script = self._history.document.script
-                if not script.prompts:
+                if not self._script.prompts:
                     raise PromptError("mark an object first: paint a stroke over part of it")
                 self._stop = threading.Event()
                 self._progress = _Progress(state="running", epoch=self._progress.epoch + 1, total=len(self.frames))
@@ -256,7 +260,7 @@ class Session:
         """In the engine's thread: one run from its start to the record of how it ended."""
         message, is_failure = "", False
         try:
-            message = self._told(self._track(model))
+            message = self._track(model)
         except VosError as error:
             message, is_failure = str(error), True
         except Exception as error:
@@ -271,38 +275,31 @@ class Session:
                 self._progress = _Progress(epoch=self._progress.epoch + 1, message=message, is_failure=is_failure)
             self._on_change()
 
-    def _track(self, model: VideoModel) -> RunOutcome:
+    def _track(self, model: VideoModel) -> str:
+        script = self._script
         with self._lock:
-            script = self._history.document.script
-            is_resumed = self._masks.state(script) == "partial"
-            if not is_resumed:
-                self._masks.forget()
-        job = TrackJob(
-            video=str(self.video),
-            prompts=script.prompts,
-            output=self.folder.root,
-            overwrite=not is_resumed,
-            removals=script.removals,
-            names=script.names,
-        )
-        return run_job(
-            job, model, resume=is_resumed, on_frame=self._on_frame, on_result=self._on_result, stop=self._stop
+            way = self._masks.way_to(script)
+            self._masks.begin(script, way)
+
+        def restart() -> None:
+            with self._lock:
+                self._masks.begin(script, "start")
+
+        def take(frame: Frame, result: FrameResult) -> None:
+            presence = dict(zip(result.object_ids, result.presence, strict=True))
+            with self._lock:
+                self._masks.take(result.index, result.labels, presence)
+                self._progress.frame = result.index
+
+        watch = Watch(self._on_frame, take, self._stop)
+        return bring_up_to_date(
+            self.video, self.folder, script, model, way=way, frames=len(self.frames), watch=watch, on_restart=restart
         )
 
     def _on_frame(self, done: int, total: int | None) -> None:
         with self._lock:
             self._progress.advance(done, total)
         self._on_change()
-
-    def _on_result(self, frame: Frame, result: FrameResult) -> None:
-        with self._lock:
-            self._masks.take(result.index, result.labels, dict(zip(result.object_ids, result.presence, strict=True)))
-            self._progress.frame = result.index
-
-    @staticmethod
-    def _told(outcome: RunOutcome) -> str:
-        """What the user should know of a run that went through."""
-        return "" if outcome.truncation is None else f"The video is {outcome.truncation}"
 
 
 class _Progress:

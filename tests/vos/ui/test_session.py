@@ -129,6 +129,73 @@ def test_a_mark_after_the_run_shows_at_once_and_the_masks_are_outdated_until_the
     assert np.array_equal(app.labels(5)[0], tracked)
 
 
+def test_a_correction_tracks_only_what_comes_after_it_and_says_how_much(app: App, clip: Path, tmp_path: Path) -> None:
+    app.post("edit", kind="add-object")
+    app.stroke(RED)
+    app.propagate()
+    masks = app.workspace.session.folder.masks
+    before = {mask.name: mask.read_bytes() for mask in masks.iterdir()}
+    x, y = centre(BLUE, 6)
+    app.draw("polygon", BLUE, 6, ring=[[x - 9, y - 9], [x + 9, y - 9], [x + 9, y + 9], [x - 9, y + 9]])
+    app.draw("direct", BLUE, 6, direction="forward")
+    done = app.propagate()
+    assert done["masks"] == "current"
+    assert done["message"] == "4 frames tracked again, 4 masks changed."
+    after = {mask.name: mask.read_bytes() for mask in masks.iterdir()}
+    assert [name for name in sorted(after) if after[name] != before[name]] == [f"0000{i}.png" for i in range(6, 10)]
+    script = read_prompt_script(masks.parent / "prompts.json")
+    run_job(TrackJob(str(clip), script.prompts, tmp_path / "again"), small_model())
+    assert after == {mask.name: mask.read_bytes() for mask in (tmp_path / "again" / "masks").iterdir()}
+
+
+def test_a_stopped_correction_shows_what_is_done_and_resumes(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.post("edit", kind="add-object")
+    app.stroke(RED)
+    app.propagate()
+    x, y = centre(BLUE, 3)
+    app.draw("polygon", BLUE, 3, ring=[[x - 9, y - 9], [x + 9, y - 9], [x + 9, y + 9], [x - 9, y + 9]])
+    app.draw("direct", BLUE, 3, direction="forward")
+    session = app.workspace.session
+    on_frame = session._on_frame
+
+    def stop_at_six(done: int, total: int | None) -> None:
+        on_frame(done, total)
+        if done == 6:
+            session.stop()
+
+    monkeypatch.setattr(session, "_on_frame", stop_at_six)
+    assert app.propagate()["masks"] == "partial"
+    assert (app.labels(5)[0] == BLUE).any(), "corrected already"
+    assert (app.labels(9)[0] == RED).any(), "the mask before the correction"
+    assert not (app.labels(9)[0] == BLUE).any()
+    monkeypatch.setattr(session, "_on_frame", on_frame)
+    app.post("undo")
+    app.post("undo")
+    assert app.run()["masks"] == "current"
+    assert not (app.labels(5)[0] == BLUE).any()
+    app.post("redo")
+    app.post("redo")
+    assert app.run()["masks"] == "partial"
+    assert app.propagate()["masks"] == "current"
+    assert (app.labels(9)[0] == BLUE).any()
+
+
+def test_a_run_of_other_weights_is_tracked_anew_and_that_is_said(tmp_path: Path, clip: Path) -> None:
+    with opened(tmp_path, clip) as app:
+        app.stroke()
+        app.propagate()
+    record = tmp_path / "clip_vos" / "run.json"
+    members = json.loads(record.read_bytes())
+    members["model"]["weights_sha256"] = "0" * 64
+    record.write_text(json.dumps(members))
+    with opened(tmp_path, clip) as app:
+        app.stroke(frame=5)
+        done = app.propagate()
+        assert done["masks"] == "current"
+        assert "tracked anew" in done["message"]
+        assert "weights" in done["message"]
+
+
 def test_presence_is_known_for_tracked_frames_only(app: App) -> None:
     import base64
 
