@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -85,6 +86,7 @@ def ui(
         server = make_server(create_app(workspace, token=token, host=host), on_stop=workspace.board.close)
         if browser:
             webbrowser.open(address)
-        server.run(sockets=[listening])
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
     finally:
         workspace.close()

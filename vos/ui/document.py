@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from vos.errors import PromptError
@@ -60,41 +61,49 @@ def new_document() -> Document:
 
 
 class History:
-    """A document and the ones before and after it."""
+    """A document, and the ones before and after it."""
 
     def __init__(self, document: Document) -> None:
-        self._past: list[Document] = []
-        self._future: list[Document] = []
-        self.document = document
+        self._documents: tuple[Document, ...] = (document,)
+        self._at = 0
         # Grows with every change, also by undo: tabs compare it.
         self.revision = 1
 
     @property
+    def document(self) -> Document:
+        return self._documents[self._at]
+
+    @property
     def can_undo(self) -> bool:
-        return bool(self._past)
+        return self._at > 0
 
     @property
     def can_redo(self) -> bool:
-        return bool(self._future)
+        return self._at + 1 < len(self._documents)
 
     def change(self, document: Document) -> None:
-        """Goes on with another document."""
-        self._past = [*self._past, self.document][-MAX_UNDO:]
-        self._future = []
-        self._show(document)
+        """Goes on with another document; what was undone is gone."""
+        self._documents = (*self._documents[: self._at + 1], document)[-MAX_UNDO - 1 :]
+        self._go_to(len(self._documents) - 1)
 
     def undo(self) -> None:
-        if self._past:
-            self._future.append(self.document)
-            self._show(self._past.pop())
+        self._go_to(max(0, self._at - 1))
 
     def redo(self) -> None:
-        if self._future:
-            self._past.append(self.document)
-            self._show(self._future.pop())
+        self._go_to(min(len(self._documents) - 1, self._at + 1))
 
-    def _show(self, document: Document) -> None:
-        self.document = document
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """After an exception in the block, everything is as before it."""
+        before = self._documents, self._at, self.revision
+        try:
+            yield
+        except BaseException:
+            self._documents, self._at, self.revision = before
+            raise
+
+    def _go_to(self, at: int) -> None:
+        self._at = at
         self.revision += 1
 
 

@@ -111,15 +111,14 @@ class RunMasks:
         self._run = _read_run(self._folder, self._frames)
         self._correction = _read_run(OutputFolder(self._folder.correction), self._frames)
 
-    def way_to(self, script: PromptScript) -> Way:
-        """How the masks of a script are come by from what is there."""
+    def way_to(self, said: Said) -> Way:
+        """How masks of what is said are come by from what is there."""
         if self._run is None or not self._run.done:
             return "start"
-        return "resume" if self._run.said == said_by(script) else "correct"
+        return "resume" if self._run.said == said else "correct"
 
-    def begin(self, script: PromptScript, way: Way) -> None:
-        """Frames of a script are going to arrive."""
-        said = said_by(script)
+    def begin(self, said: Said, way: Way) -> None:
+        """Frames made from what is said are going to arrive."""
         if way == "start" or self._run is None:
             self._run, self._correction = _Run(self._folder, said, False, self._frames), None
         if way == "correct":
@@ -135,9 +134,8 @@ class RunMasks:
         if self._arriving is not None:
             self._arriving.note(index, presence)
 
-    def state(self, script: PromptScript) -> MaskState:
-        """Whether the masks are those of a script."""
-        said = said_by(script)
+    def state(self, said: Said) -> MaskState:
+        """Whether the masks are those of what is said."""
         if self._correction is not None and self._correction.said == said:
             return "partial"
         if self._run is None:
@@ -146,34 +144,34 @@ class RunMasks:
             return "outdated"
         return "current" if self._run.is_finished else "partial"
 
-    def count(self, script: PromptScript) -> int:
+    def count(self, said: Said) -> int:
         """Frames that have a mask."""
-        shown = self._shown(script)
+        shown = self._shown(said)
         return len(shown[0].done) if shown else 0
 
-    def labels(self, script: PromptScript, index: int) -> tuple[np.ndarray, Said] | None:
+    def labels(self, said: Said, index: int) -> tuple[np.ndarray, Said] | None:
         """(H, W) uint16 labels of a frame and what they were made from, or None if there is no mask of it.
 
         Raises:
             OutputError: The mask cannot be read.
         """
-        for run in self._shown(script):
+        for run in self._shown(said):
             if self._live is not None and self._live[0] == index:
                 return self._live[1], run.said
             if (run.folder.masks / png_name(index)).exists():
                 return read_labels(run.folder, index), run.said
         return None
 
-    def presence(self, script: PromptScript) -> dict[int, str]:
+    def presence(self, said: Said) -> dict[int, str]:
         """Per object one byte per frame in base64: 0 unknown, 1 absent, up to 255 present."""
-        shown = self._shown(script)
+        shown = self._shown(said)
         known = shown[0].presence if shown else {}
         return {object_id: base64.b64encode(bytes(one)).decode() for object_id, one in sorted(known.items())}
 
-    def _shown(self, script: PromptScript) -> list[_Run]:
+    def _shown(self, said: Said) -> list[_Run]:
         """Runs whose masks are looked for, the better one first."""
         correction = self._correction
-        if correction is not None and correction.said != said_by(script):
+        if correction is not None and correction.said != said:
             correction = None
         return [run for run in (correction, self._run) if run is not None]
 

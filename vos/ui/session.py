@@ -21,7 +21,7 @@ from vos.ui.engine import Engine
 from vos.ui.exports import export_masks
 from vos.ui.frames import FrameStore
 from vos.ui.gestures import Place
-from vos.ui.masks import RunMasks, says_the_same_on
+from vos.ui.masks import RunMasks, said_by, says_the_same_on
 from vos.ui.preview import EncodedFrames, first_mask
 from vos.ui.session_folder import load_document, save_document
 from vos.ui.tracking import Watch, bring_up_to_date
@@ -61,6 +61,8 @@ class Session:
         self.frames = FrameStore(open_source(str(video)))
         try:
             self._history = History(load_document(folder, video))
+            # Kept, because it hashes every prompt and is asked for with every frame that is tracked.
+            self._said = said_by(self._script)
             self._masks = RunMasks(folder, len(self.frames))
         except BaseException:
             self.frames.close()
@@ -110,14 +112,14 @@ class Session:
         with self._lock:
             return {
                 **self._progress.view(),
-                "masks": self._masks.state(self._script),
-                "frames_done": self._masks.count(self._script),
+                "masks": self._masks.state(self._said),
+                "frames_done": self._masks.count(self._said),
             }
 
     def presence(self) -> dict[int, str]:
         """See `RunMasks.presence`."""
         with self._lock:
-            return self._masks.presence(self._script)
+            return self._masks.presence(self._said)
 
     @property
     def _script(self) -> PromptScript:
@@ -150,10 +152,10 @@ class Session:
         with self._lock:
             if self._progress.state != "idle":
                 raise PromptError("stop the propagation before you change anything; what is done is kept")
-            before = self._history.document
-            act()
-            if self._history.document != before:
+            with self._history.all_or_nothing():
+                act()
                 save_document(self.folder, self.video, self._history.document)
+            self._said = said_by(self._script)
             view = document_view(self._history)
         self._on_change()
         return view
@@ -168,7 +170,7 @@ class Session:
         """
         with self._lock:
             prompts = self._prompts_on(frame)
-            found = self._masks.labels(self._script, frame)
+            found = self._masks.labels(self._said, frame)
             tracked = None if found is None else found[0]
             is_told = found is not None and says_the_same_on(frame, prompts, found[1])
             if self._progress.state != "idle" or not prompts or is_told:
@@ -204,7 +206,7 @@ class Session:
         return tuple(prompt for prompt in self._script.prompts if prompt.frame == frame)
 
     def _tracked(self, object_id: int, frame: int) -> np.ndarray | None:
-        found = self._masks.labels(self._script, frame)
+        found = self._masks.labels(self._said, frame)
         return None if found is None else found[0] == object_id
 
     # Propagation ----------------------------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ class Session:
             OutputError: It cannot be written.
         """
         with self._lock:
-            if self._progress.state != "idle" or self._masks.state(self._history.document.script) != "current":
+            if self._progress.state != "idle" or self._masks.state(self._said) != "current":
                 raise UsageError("propagate first: the masks are not those of the marks yet")
             job = self._engine.submit(lambda model: export_masks(self.folder, self.video, name))
         return job.result()
@@ -278,12 +280,13 @@ class Session:
     def _track(self, model: VideoModel) -> str:
         script = self._script
         with self._lock:
-            way = self._masks.way_to(script)
-            self._masks.begin(script, way)
+            said = self._said
+            way = self._masks.way_to(said)
+            self._masks.begin(said, way)
 
         def restart() -> None:
             with self._lock:
-                self._masks.begin(script, "start")
+                self._masks.begin(said, "start")
 
         def take(frame: Frame, result: FrameResult) -> None:
             presence = dict(zip(result.object_ids, result.presence, strict=True))

@@ -342,6 +342,16 @@ def test_undo_and_redo_go_through_every_edit(app: App) -> None:
     assert not redone["can_redo"]
 
 
+def test_an_edit_that_cannot_be_saved_is_not_made(app: App, tmp_path: Path) -> None:
+    app.stroke()
+    before = app.get("state")["document"]
+    folder = tmp_path / "clip_vos"
+    (folder / "session.json").unlink()
+    (folder / "session.json").mkdir()
+    assert "session.json: cannot be written" in app.refusal("edit", kind="add-object")
+    assert app.get("state")["document"] == before
+
+
 def test_nothing_can_be_changed_while_a_propagation_runs(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     app.stroke()
     session = app.workspace.session

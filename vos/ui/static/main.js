@@ -39,6 +39,7 @@ function showVideo() {
   const { video } = store;
   element("welcome").hidden = Boolean(video);
   element("export").disabled = !video;
+  for (const part of document.querySelectorAll(".tools, .panel, footer")) part.inert = !video;
   element("clip-name").textContent = video?.name ?? "No video";
   document.title = video ? `${video.name} · seem-vos` : "seem-vos";
   element("clip-facts").textContent = video
@@ -160,6 +161,23 @@ addEventListener("keydown", onKey);
 
 let isLost = false;
 
+const CATCH_UP_MS = 400;
+
+/** Another tab has opened another video or has drawn. If it was this one, the answer to its call is on the way. */
+async function catchUp(session, revision) {
+  await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
+  try {
+    if (session !== store.session) {
+      takeState(await get("api/state"));
+    } else if (revision > store.document?.revision) {
+      store.document = (await get("api/state")).document;
+      changed("document");
+    }
+  } catch (error) {
+    showError(error);
+  }
+}
+
 async function begin() {
   chooseTool("stroke");
   setOnOpened(takeState);
@@ -175,13 +193,9 @@ async function begin() {
         isLost = false;
         toast("Connected again.");
       }
-      if (status.session !== store.session) get("api/state").then(takeState, showError);
-      else if (status.run) takeRun(status.run);
-      if (status.document && status.document !== store.document?.revision) {
-        get("api/state").then((state) => {
-          store.document = state.document;
-          changed("document");
-        }, showError);
+      if (status.session === store.session && status.run) takeRun(status.run);
+      if (status.session !== store.session || status.document > store.document?.revision) {
+        catchUp(status.session, status.document);
       }
     },
     () => {

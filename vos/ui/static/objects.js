@@ -168,6 +168,7 @@ function markActive() {
     const id = Number(item.dataset.object);
     const isActive = id === store.object;
     item.classList.toggle("active", isActive);
+    if (isActive) item.scrollIntoView({ block: "nearest" });
     item.querySelector(".choose")?.setAttribute("aria-pressed", String(isActive));
     const eye = item.querySelector('[data-role="eye"]');
     const isHidden = store.hiddenObjects.has(id);

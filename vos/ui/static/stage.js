@@ -191,8 +191,12 @@ function drawMark(mark, thin) {
   const colour = objectOf(mark.object)?.colour ?? "#ffffff";
   context.lineJoin = context.lineCap = "round";
   for (const line of mark.lines ?? []) strokeLine(context, line, colour, mark.width, thin);
-  for (const point of mark.positive ?? []) drawPoint(point, colour, true, thin);
-  for (const point of mark.negative ?? []) drawPoint(point, colour, false, thin);
+  const points = [...(mark.positive ?? []).map((at) => [at, true]), ...(mark.negative ?? []).map((at) => [at, false])];
+  for (const [at, isPositive] of points) {
+    // The eraser leaves many points on a line: dots, which the signs of clicks would drown in.
+    const isAlone = !points.some(([other]) => other !== at && Math.hypot(other[0] - at[0], other[1] - at[1]) < 14 * thin);
+    drawPoint(at, colour, isPositive, thin, isAlone);
+  }
   for (const ring of mark.rings ?? []) outline(context, ring, colour, thin, []);
   for (const ring of mark.outline ?? []) outline(context, ring, colour, thin, [3 * thin, 3 * thin]);
 }
@@ -231,14 +235,15 @@ function trace(context, line, isClosed) {
   if (isClosed) context.closePath();
 }
 
-function drawPoint([x, y], colour, isPositive, thin) {
+function drawPoint([x, y], colour, isPositive, thin, isSigned) {
   context.beginPath();
-  context.arc(x, y, 7 * thin, 0, 2 * Math.PI);
+  context.arc(x, y, (isSigned ? 7 : 3.5) * thin, 0, 2 * Math.PI);
   context.fillStyle = isPositive ? colour : "#16181d";
   context.fill();
   context.lineWidth = 2 * thin;
   context.strokeStyle = isPositive ? "#ffffff" : colour;
   context.stroke();
+  if (!isSigned) return;
   context.beginPath();
   context.moveTo(x - 3.5 * thin, y);
   context.lineTo(x + 3.5 * thin, y);
