@@ -122,6 +122,10 @@ class AvSource(ClosesOnExit):
 
     def _finish(self, delivered: int, gap: Truncation | None, decoder: Decoder, timeline: Timeline) -> None:
         """Settles what only a full pass can know."""
+        table = self._probe.timetable
+        if table is not None and delivered == len(table.pts) and decoder.failure is None:
+            # Pictures that come in another order than their times (broken muxers write such) are not missing.
+            gap = None
         expected = self._expected(delivered)
         if gap is None and expected is not None:
             gap = Truncation(delivered, float(expected * self._info.time_base), "no further picture can be decoded")

@@ -17,7 +17,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
 from vos.errors import VideoError
-from vos.video.orientation import Orientation, orientation_from_matrix
+from vos.video.orientation import Orientation, orientation_from_matrix, orientation_from_turn
 
 # Everything that PyAV raises for a file it cannot make sense of. ValueError: names that it cannot encode.
 AV_ERRORS = (av.error.FFmpegError, EOFError, ValueError)
@@ -139,10 +139,14 @@ def demux(container: Any, *streams: Any) -> Iterator[Any]:
 
 def frame_orientation(frame: Any) -> tuple[Orientation, bool]:
     """How a decoded frame is to be turned, and whether its display matrix could be followed."""
-    matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
-    if matrix is None:
-        return Orientation(), True
-    orientation = orientation_from_matrix(bytes(matrix))
+    try:
+        matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    except ValueError:
+        # PyAV lists no side data at all if there is a kind that it has no name for, such as EXIF (which cameras put
+        # into MJPEG). Its `rotation` needs no list; it counts counter-clockwise and knows no flips.
+        orientation = orientation_from_turn(-frame.rotation)
+    else:
+        orientation = Orientation() if matrix is None else orientation_from_matrix(bytes(matrix))
     return orientation or Orientation(), orientation is not None
 
 

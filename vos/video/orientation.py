@@ -60,6 +60,11 @@ class Orientation:
         return np.ascontiguousarray(image)
 
 
+def orientation_from_turn(clockwise: int) -> Orientation | None:
+    """The turn by so many degrees, without a flip; None unless it is a multiple of 90."""
+    return next((Orientation(*flips) for flips, name in _NAMES.items() if name == (clockwise % 360, False)), None)
+
+
 def orientation_from_matrix(matrix: bytes) -> Orientation | None:
     """Reads a display matrix of 36 bytes in native byte order.
 

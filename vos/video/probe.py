@@ -6,6 +6,7 @@ when, which ones an edit list hides, whether the rate varies, and whether data a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +26,7 @@ from vos.video.types import Truncation, VideoInfo
 # only update a reference picture say so. Not here: MPEG-4 Part 2 with packed B-frames.
 _ONE_PICTURE_PER_PACKET = frozenset(
     {"h264", "hevc", "vvc", "av1", "vp8", "vp9", "mpeg2video", "mjpeg", "prores", "ffv1", "dnxhd", "png", "rawvideo"}
-    | {"huffyuv", "ffvhuff", "utvideo", "qtrle", "gif"}
+    | {"huffyuv", "ffvhuff", "utvideo", "qtrle", "gif", "flv"}
 )
 
 # Containers that store decoding order only.
@@ -54,12 +55,14 @@ class Timetable:
         is_regular: Whether every entry is one picture for certain, so that entry i is frame i as far as data reach.
         hidden: Number of packets with pictures that an edit list hides.
         missing: Why packets are known to be missing from the end of the file; None if they are not.
+        first_timed: Number and pts of the first packet that has one; None if there is none.
     """
 
     pts: np.ndarray
     is_regular: bool
     hidden: int
     missing: str | None
+    first_timed: tuple[int, int] | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -81,7 +84,12 @@ class Probe:
 
     def timeline(self) -> Timeline:
         """A fresh clock for one pass over the file."""
-        return Timeline(self.nominal_step, has_pts=self.info.container not in _WITHOUT_PTS)
+        has_pts = self.info.container not in _WITHOUT_PTS
+        start = 0
+        if self.timetable is not None and self.timetable.first_timed is not None:
+            untimed, pts = self.timetable.first_timed
+            start = pts - untimed * self.nominal_step
+        return Timeline(self.nominal_step, has_pts=has_pts, start=start)
 
 
 def probe_file(path: Path, *, stream: int | None = None, scan: bool = True) -> Probe:
@@ -122,8 +130,8 @@ def scan_packets(path: Path, stream: int) -> Timetable:
         shown: list[int] = []
         demuxed = hidden = 0
         regular = codec in _ONE_PICTURE_PER_PACKET and _container_name(container) not in _WITHOUT_PTS
-        first_pts: int | None = None
-        end = Fraction(0)
+        first_timed: tuple[int, int] | None = None
+        begin = end = Fraction(0)
         failure: str | None = None
         packets = border.demux(container)
         while True:
@@ -138,6 +146,7 @@ def scan_packets(path: Path, stream: int) -> Timetable:
                 continue
             time_base = border.fraction(packet.time_base)
             if packet.pts is not None and time_base is not None:
+                begin = min(begin, packet.pts * time_base)
                 end = max(end, (packet.pts + (packet.duration or 0)) * time_base)
             if packet.stream is not video:
                 continue
@@ -145,26 +154,30 @@ def scan_packets(path: Path, stream: int) -> Timetable:
             if packet.pts is None:
                 regular = False
                 continue
-            if first_pts is None:
-                first_pts = packet.pts
+            if first_timed is None:
+                first_timed = (demuxed - 1, packet.pts)
                 regular = regular and packet.is_keyframe
             # Pictures before the first key frame, or shown before it, may not be decodable.
-            regular = regular and packet.pts >= first_pts
+            regular = regular and packet.pts >= first_timed[1]
             if packet.is_discard:
                 hidden += 1
             elif codec != "vp8" or bytes(packet)[0] & _VP8_SHOW_FRAME:
                 shown.append(packet.pts)
-        missing = failure or _missing(container, video, demuxed, end)
+        missing = failure or _missing(container, video, path, demuxed, end - begin)
         hidden += max(0, video.frames - demuxed) if missing is None and "mp4" in container.format.name else 0
     pts = np.sort(np.asarray(shown, dtype=np.int64))
     regular = regular and len(pts) > 0 and bool(np.all(np.diff(pts) > 0))
-    return Timetable(pts=pts, is_regular=regular, hidden=hidden, missing=missing)
+    return Timetable(pts=pts, is_regular=regular, hidden=hidden, missing=missing, first_timed=first_timed)
 
 
-def _missing(container: Any, video: Any, demuxed: int, end: Fraction) -> str | None:
+def _missing(container: Any, video: Any, path: Path, demuxed: int, end: Fraction) -> str | None:
+    """Why data are known to be missing; `end` is in seconds from the first time, or from zero if that is earlier."""
     indexed = len(video.index_entries)
     if "mp4" in container.format.name and demuxed < indexed:
         return f"the file ends after {demuxed} of {indexed} stored pictures"
+    check = _COMPLETENESS.get(container.format.name)
+    if check is not None and (problem := check(path)):
+        return problem
     if container.duration is None or not container.size:
         return None
     # Some writers count this from the first frame, some from zero; the smaller reading raises no false alarm.
@@ -172,6 +185,28 @@ def _missing(container: Any, video: Any, demuxed: int, end: Fraction) -> str | N
     if end and end + Fraction(_DURATION_SLACK_S) < promised:
         return f"data end at {float(end):.3f} s, the header promises {float(promised):.3f} s"
     return None
+
+
+def _avi_ends_early(path: Path) -> str | None:
+    """By the size that the first chunk of an AVI claims to have after its own eight bytes.
+
+    Some writers count these eight too, and those that were cut off themselves leave the size zero.
+    """
+    with open(path, "rb") as file:
+        promised = int.from_bytes(file.read(8)[4:], "little")
+    size = path.stat().st_size
+    return f"the file has {size} bytes, the header promises {promised + 8}" if size < promised else None
+
+
+def _gif_ends_early(path: Path) -> str | None:
+    """By the trailer of a GIF, a semicolon; FFmpeg shows what there is of a picture that was cut off."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 1024))
+        return None if file.read().rstrip(b"\0").endswith(b";") else "the file ends without a GIF's trailer"
+
+
+# Formats of which FFmpeg reads what there is without a word -> what says that something is missing.
+_COMPLETENESS: dict[str, Callable[[Path], str | None]] = {"avi": _avi_ends_early, "gif": _gif_ends_early}
 
 
 def _first_frame(container: Any, stream: Any, path: Path) -> Any:

@@ -16,10 +16,12 @@ class Timeline:
     Args:
         nominal_step: Ticks between frames of a constant rate.
         has_pts: False for containers that store no pts, so that what FFmpeg reports as one is a guess.
+        start: Time of the first frame if it has none.
     """
 
-    def __init__(self, nominal_step: int, *, has_pts: bool = True) -> None:
+    def __init__(self, nominal_step: int, *, has_pts: bool = True, start: int = 0) -> None:
         self._step = nominal_step
+        self._start = start
         self._has_pts = has_pts
         self._last: int | None = None
         self._count = 0
@@ -31,7 +33,7 @@ class Timeline:
         if self._has_pts and self._is_later(pts):
             placed = pts
         else:
-            fallback = 0 if self._last is None else self._last + self._step
+            fallback = self._start if self._last is None else self._last + self._step
             placed = dts if self._is_later(dts) else fallback
             if self.first_repaired is None:
                 self.first_repaired = self._count

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.vos.video.test_frame_contract import KINDS
 from vos.errors import VideoError
 from vos.video import open_source
 from vos.video.av_source import AvSource
@@ -54,6 +55,13 @@ def test_a_real_clip_has_the_frames_and_times_of_ffprobe(name: str, clips: Any) 
     if probe.timetable is not None and probe.timetable.is_exact and decoder.failure is None:
         assert probe.timetable.pts[: len(expected)].tolist() == expected
         assert partly or probe.info.frame_count == len(expected)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_made_clip_has_the_frames_and_times_of_ffprobe(name: str, clips: Any) -> None:
+    path = KINDS[name][0](clips)
+    with open_source(path) as source:
+        assert [frame.pts for frame in source] == clips.ffprobe_pts(path)
 
 
 @pytest.mark.parametrize("name", FLAT_COLOUR_CLIPS)

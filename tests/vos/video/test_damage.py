@@ -12,6 +12,7 @@ import pytest
 
 from vos.errors import VideoError
 from vos.video import ReadAhead, border, open_source
+from vos.video.timeline import Timeline
 
 FAST_START = {"movflags": "faststart"}
 
@@ -46,6 +47,50 @@ def test_a_file_that_ends_early_gives_its_frames_and_then_says_so(
         assert source.info.frame_count == len(frames)
         for index in (len(frames) - 1, 3):
             assert np.array_equal(source.read_at(index).rgb, frames[index].rgb)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("a.avi", {"codec": "mpeg4"}, "the header promises"),
+        ("a.gif", {"codec": "gif", "pixel_format": "rgb8"}, "without a GIF's trailer"),
+    ],
+)
+def test_formats_that_end_early_without_a_word_are_looked_through(
+    clips: Any, name: str, options: dict[str, Any], reason: str
+) -> None:
+    path = clips.make(name, range(60), **options)
+    with open_source(path) as source:
+        assert source.truncation is None
+    with open_source(cut_short(path)) as source:
+        count = len(list(source))
+        assert 1 <= count < 60
+        assert source.truncation is not None and source.truncation.frame_index <= count
+        assert reason in source.truncation.reason
+
+
+def test_pictures_out_of_order_are_not_taken_for_missing(clips: Any) -> None:
+    """As some muxers write that guess times of a stream without any."""
+    path = clips.make("a.mp4", range(30), options={"bf": "0", "g": "50"})
+    swapped = clips.folder / "swapped.mkv"
+    with av.open(str(path)) as reader, av.open(str(swapped), "w") as writer:
+        copy = writer.add_stream_from_template(reader.streams.video[0])
+        for number, packet in enumerate(p for p in reader.demux(video=0) if p.size):
+            packet.pts += (512, -512)[number % 2] if number > 2 else 0
+            packet.dts -= 1024
+            packet.stream = copy
+            writer.mux(packet)
+    with open_source(swapped) as source:
+        clips.assert_painted(list(source))
+        assert source.truncation is None
+        assert any("ran backwards" in note for note in source.info.notes)
+
+
+def test_frames_before_the_first_known_time_are_placed_before_it() -> None:
+    untimed = Timeline(40, start=20 - 3 * 40)
+    times = [(None, None), (None, None), (None, None), (20, None), (60, 60)]
+    assert [untimed.place(*time) for time in times] == [-100, -60, -20, 20, 60]
+    assert (untimed.repaired, untimed.first_repaired) == (3, 0)
 
 
 def damage_packet(path: Path, number: int) -> Path:

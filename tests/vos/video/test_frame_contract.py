@@ -57,6 +57,27 @@ simple("odd size", "a.mp4", size=(97, 65), pixel_format="yuv444p")
 simple("animated GIF", "a.gif", codec="gif", pixel_format="rgb8")
 simple("alpha channel", "a.mov", codec="qtrle", pixel_format="argb")
 simple("MPEG-2 with B-frames", "a.mkv", codec="mpeg2video", options={"bf": "2", "g": "12", "q": "2"})
+simple("interlaced MPEG-2", "a.mkv", codec="mpeg2video", options={"flags": "+ildct+ilme", "bf": "2", "q": "2"})
+simple("12-bit 4:2:2", "a.mkv", codec="libx265", pixel_format="yuv422p12le", options=QUIET_X265)
+simple("monochrome", "a.mkv", codec="ffv1", pixel_format="gray16le")
+simple("VP9 with alpha", "a.webm", codec="libvpx-vp9", pixel_format="yuva420p", options={"cpu-used": "8"})
+simple("Flash video", "a.flv", codec="flv", options={"q": "2"})
+simple("MJPEG", "a.mov", codec="mjpeg", pixel_format="yuvj420p", options={"q": "2"})
+simple("MXF", "a.mxf", codec="mpeg2video", pixel_format="yuv422p", options={"q": "2"})
+simple("ProRes 4444", "a.mov", codec="prores_ks", pixel_format="yuva444p10le")
+simple("one frame", "a.mp4", 1)
+simple("a fragment per frame", "a.mp4", container_options={"movflags": "frag_every_frame+empty_moov+delay_moov"})
+simple("negative composition offsets", "a.mp4", container_options={"movflags": "negative_cts_offsets"})
+
+
+@kind("MPEG-TS whose clock wraps around", at_25(40, Fraction(2**33 - 3600 * 10, 90_000) - Fraction(2**33, 90_000)))
+def _wrapping(clips: Any) -> Path:
+    return clips.make("wrap.ts", [2**33 - 3600 * 10 + 3600 * i for i in range(40)], time_base=TICKS)
+
+
+@kind("an empty edit first", at_25(30, Fraction(3, 2)))
+def _late(clips: Any) -> Path:
+    return clips.make("late.mp4", [19_200 + 512 * i for i in range(30)], time_base=Fraction(1, 12800))
 
 
 @kind("variable rate", [Fraction(t, 1000) for t in IRREGULAR])

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vos.video import open_source
-from vos.video.orientation import orientation_from_matrix
+from vos.video.orientation import orientation_from_matrix, orientation_from_turn
 
 # Matrix terms a b c d -> (rotation clockwise, mirrored, which stored corner is shown top left and top right).
 MATRICES = {
@@ -49,7 +50,24 @@ def test_orientation_agrees_with_ffmpeg(clips: Any, matrix: tuple[int, ...]) -> 
     assert np.abs(clips.ffmpeg_rgb(path, 3, ours.shape).astype(int) - ours).mean() < 4
 
 
+@pytest.mark.parametrize(("tag", "turned"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_pictures_with_exif_inside_a_video_are_read(clips: Any, tag: int, turned: int) -> None:
+    """Cameras put EXIF into each picture of an MJPEG file; PyAV has no name for it."""
+    exif = Image.Exif()
+    exif[0x112] = tag
+    path = clips.folder / "camera.mjpeg"
+    with open(path, "wb") as file:
+        for number in range(3):
+            Image.fromarray(clips.paint(number)).save(file, format="JPEG", exif=exif, quality=95)
+    with open_source(path) as source:
+        frames = list(source)
+    assert len(frames) == 3
+    for number, frame in enumerate(frames):
+        assert np.abs(np.rot90(clips.paint(number), turned).astype(int) - frame.rgb).mean() < 8
+
+
 def test_a_skewed_matrix_is_not_followed_but_noted(clips: Any) -> None:
+    assert orientation_from_turn(45) is None
     assert orientation_from_matrix(np.array([1, 1, 0, -1, 1, 0, 0, 0, 1], "=i4").tobytes()) is None
     path = clips.set_display_matrix(clips.make("skewed.mp4", range(5)), 1, 1, -1, 1)
     with open_source(path) as source:
