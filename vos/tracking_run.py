@@ -112,6 +112,7 @@ def run_job(
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
     on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
     stop: threading.Event | None = None,
+    open_video: Callable[..., FrameSource] = open_source,
 ) -> RunOutcome:
     """Tracks one video.
 
@@ -131,6 +132,7 @@ def run_job(
         on_frame: Called after each frame with the number done and the total, if that is known.
         on_result: Called with each frame and its masks, which it must not change; for a live preview.
         stop: When it is set, the run ends after the frame in progress and can be resumed from there.
+        open_video: Opens the video as `open_source` does, to the same frames; workers of a fleet decode elsewhere.
 
     Raises:
         VosError: The video, a prompt or the output cannot be used, the run to resume had other inputs, or the run
@@ -141,7 +143,7 @@ def run_job(
     policy = policy or MemoryPolicy()
     absence = AbsencePolicy(absent_below, on_absent, stop_after)
     plan = plan_of(job.script)
-    with open_source(job.video, **(job.source_options or {})) as source:
+    with open_video(job.video, **(job.source_options or {})) as source:
         for prompt in job.prompts:
             prompt.check(source.info.width, source.info.height)
         buffers = Buffers(recent_frames=policy.recent_frames)

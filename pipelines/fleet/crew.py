@@ -10,6 +10,7 @@ from typing import Protocol
 from pipelines.fleet.events import JobProgress, OnEvent
 from pipelines.fleet.jobs import JobResult, JobSpec, Leftover
 from pipelines.fleet.runner import JobRunner
+from vos.video import FrameSource, open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,15 @@ class SoloCrew:
         pass
 
 
-def attempt(runner: JobRunner, assignment: Assignment, on_frame: OnFrame) -> Report:
+def attempt(
+    runner: JobRunner,
+    assignment: Assignment,
+    on_frame: OnFrame,
+    open_file: Callable[..., FrameSource] = open_source,
+) -> Report:
     """Runs one job and turns what comes of it into a report; only an interrupt gets through."""
     try:
-        result = runner.run(assignment.spec, leftover=assignment.leftover, on_frame=on_frame)
+        result = runner.run(assignment.spec, leftover=assignment.leftover, on_frame=on_frame, open_file=open_file)
     except Exception as error:
         if hasattr(error, "exit_code"):
             return Refused(assignment.number, str(error))

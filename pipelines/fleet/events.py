@@ -32,6 +32,17 @@ class BatchOpened(BatchEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class DecodersHired(BatchEvent):
+    """Decoding limits the workers: so many processes decode for them from now on."""
+
+    kind: ClassVar[str] = "decoders"
+
+    decoders: int
+    decode_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class JobEvent(BatchEvent):
     """Base of what happens to one job."""
 

@@ -127,6 +127,7 @@ class JobResult:
         peak_bytes: Greatest memory in use while the job ran: of the GPU if the model is on one, otherwise resident
             memory of the process. None where the system does not tell.
         device, weights_sha256: Of the model.
+        decode_seconds: How long decoding of a video file took in its own thread, beside the model.
         truncated: Where the video broke off, in words.
     """
 
@@ -137,6 +138,7 @@ class JobResult:
     device: str
     weights_sha256: str
     truncated: str | None = None
+    decode_seconds: float = 0.0
 
     @property
     def fps(self) -> float:

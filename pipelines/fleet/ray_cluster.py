@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.fleet.decode_pool import STREAM_BYTES
 from vos.errors import UsageError, VosError
 
 # Job descriptions and progress are a few hundred bytes, and frames never enter the object store: this is the least
@@ -35,6 +36,8 @@ class ClusterPlan:
         threads: CPU threads of each.
         gpus: Numbers of the GPUs to use on this machine; empty for none. With `address` only their number counts.
         fraction: Share of a GPU that a worker takes.
+        decoders: Processes that decode for the workers; None for as many as measurements call for, from the first
+            finished videos on.
         address: `HOST:PORT` of a running cluster, `auto` for the one on this machine; None starts one that ends with
             the batch and listens on the loopback address only.
     """
@@ -44,15 +47,33 @@ class ClusterPlan:
     gpus: tuple[int, ...] = ()
     fraction: float = 1.0
     address: str | None = None
+    decoders: int | None = 0
+
+    @property
+    def spare_cores(self) -> int:
+        """Cores of this machine that the workers leave."""
+        return max(0, len(os.sched_getaffinity(0)) - self.workers * self.threads)
+
+    @property
+    def object_store_bytes(self) -> int:
+        """Room for descriptions of jobs, and for the frames between decoders and workers if there can be any."""
+        may_decode = self.decoders if self.decoders is not None else self.spare_cores
+        return OBJECT_STORE_BYTES + (self.workers * STREAM_BYTES if may_decode else 0)
 
 
-def shared_memory_note(free_bytes: int | None) -> str | None:
+def shared_memory_note(free_bytes: int | None, wanted: int = OBJECT_STORE_BYTES) -> str | None:
     """A line for the user if shared memory is too small for Ray's object store, otherwise None."""
-    if free_bytes is None or free_bytes >= OBJECT_STORE_BYTES:
+    if free_bytes is None or free_bytes >= wanted:
         return None
+    needed = -(-wanted // 2**20)
+    cost = (
+        "This costs nothing here, since frames do not pass through Ray"
+        if wanted == OBJECT_STORE_BYTES
+        else "Decoders (--decoders) would pass frames through files then"
+    )
     return (
-        f"/dev/shm has {free_bytes // 2**20} MiB free and Ray wants {OBJECT_STORE_BYTES // 2**20}: it will use /tmp. "
-        "This costs nothing here, since frames do not pass through Ray; in a container, --shm-size=128m avoids it"
+        f"/dev/shm has {free_bytes // 2**20} MiB free and Ray wants {needed}: it will use /tmp. "
+        f"{cost}; in a container, --shm-size={needed + 48}m avoids it"
     )
 
 
@@ -106,7 +127,7 @@ def cluster(plan: ClusterPlan) -> Iterator[Any]:
         options |= {
             "num_cpus": plan.workers,
             "num_gpus": len(plan.gpus),
-            "object_store_memory": OBJECT_STORE_BYTES,
+            "object_store_memory": plan.object_store_bytes,
             "_node_ip_address": "127.0.0.1",
         }
     else:

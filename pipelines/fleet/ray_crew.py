@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.fleet.crew import Assignment, Lost, Report
-from pipelines.fleet.events import JobProgress, OnEvent
+from pipelines.fleet.crew import Assignment, Completed, Lost, Report
+from pipelines.fleet.decode_pool import FrameServer, decoders_wanted
+from pipelines.fleet.events import DecodersHired, JobProgress, OnEvent
 from pipelines.fleet.ray_cluster import ClusterPlan, FleetError
 from pipelines.fleet.ray_worker import FleetWorker, Heartbeat
 
@@ -30,7 +31,10 @@ class _Seat:
         process: Process id, 0 until it is ready.
         assignment, outcome: The job under way and the pending report on it.
         pulse: Pending heartbeat.
-        beat: The last heartbeat, and when it last differed from the one before.
+        asked: When that was asked for.
+        beat: The last heartbeat.
+        moved: When it last differed from the one before.
+        began: When the job was handed over.
     """
 
     actor: Any
@@ -39,6 +43,7 @@ class _Seat:
     assignment: Assignment | None = None
     outcome: Any = None
     pulse: Any = None
+    asked: float = 0.0
     beat: Heartbeat = field(default_factory=lambda: Heartbeat(None, 0, None))
     moved: float = 0.0
     began: float = 0.0
@@ -66,8 +71,13 @@ class RayCrew:
             # Heartbeats answer from a thread of their own while a job runs.
             concurrency_groups={"control": 1},
         )(FleetWorker)
+        self._servers: list[Any] = []
+        self._decode_seconds = self._seconds = 0.0
+        self._hire_decoders(plan.decoders or 0)
         self._failed_hires = 0
         self._last_ready = time.monotonic()
+        # Answers that have come, as of the last look.
+        self._there: set[Any] = set()
         self._seats = [self._hire() for _ in range(plan.workers)]
 
     @property
@@ -80,37 +90,79 @@ class RayCrew:
         return all(seat.assignment is None for seat in self._seats) and self.has_room
 
     def start(self, assignment: Assignment) -> None:
-        seat = next(seat for seat in self._seats if seat.ready is None and seat.assignment is None)
+        number, seat = next(
+            (number, seat) for number, seat in enumerate(self._seats) if seat.ready is None and seat.assignment is None
+        )
         seat.assignment = assignment
-        seat.outcome = seat.actor.run.remote(assignment)
+        server = self._servers[number % len(self._servers)] if self._servers else None
+        seat.outcome = seat.actor.run.remote(assignment, server, number)
         seat.beat = Heartbeat(assignment.number, 0, None)
         seat.began = seat.moved = time.monotonic()
 
     def wait(self, on_progress: OnEvent) -> list[Report]:
         pending: list[Any] = []
+        now = time.monotonic()
         for seat in self._seats:
-            if seat.assignment is not None and seat.pulse is None:
+            if seat.assignment is not None and seat.pulse is None and now - seat.asked >= _POLL_SECONDS:
                 seat.pulse = seat.actor.heartbeat.options(concurrency_group="control").remote()
+                seat.asked = now
             pending += [ref for ref in (seat.ready, seat.outcome) if ref is not None]
         # Wakes up early for workers that are ready or done; heartbeats are looked at in any case.
         self._ray.wait(pending, num_returns=1, timeout=_POLL_SECONDS)
+        # One question for all: asking Ray seat by seat is what a thousand workers would wait for.
+        pending += [seat.pulse for seat in self._seats if seat.pulse is not None]
+        self._there = set(self._ray.wait(pending, num_returns=len(pending), timeout=0)[0])
         reports = []
         for index, seat in enumerate(self._seats):
             report = self._look_after(index, seat, on_progress)
             if report is not None:
                 reports.append(report)
+                self._weigh_decoding(report, on_progress)
         self._check_crew()
         return reports
 
     def close(self) -> None:
-        for seat in self._seats:
-            self._ray.kill(seat.actor)
-        self._seats = []
+        for actor in [*(seat.actor for seat in self._seats), *self._servers]:
+            self._ray.kill(actor)
+        self._seats, self._servers = [], []
 
     @property
     def processes(self) -> dict[int, int]:
         """Job number -> id of the process that works on it, on whatever machine that is."""
         return {seat.assignment.number: seat.process for seat in self._seats if seat.assignment is not None}
+
+    @property
+    def decoders(self) -> list[int]:
+        """Ids of the processes that decode for the workers."""
+        return [int(self._ray.get(server.process.remote())) for server in self._servers]
+
+    def _hire_decoders(self, count: int) -> None:
+        server = self._ray.remote(
+            # On this machine they were counted against its cores already; in a cluster Ray finds room for them.
+            num_cpus=0 if self._plan.address is None else 1,
+            # A lost server comes back without its videos; their jobs are tried again.
+            max_restarts=-1,
+            max_task_retries=0,
+        )(FrameServer)
+        self._servers = [server.remote() for _ in range(count)]
+
+    def _weigh_decoding(self, report: Report, on_event: OnEvent) -> None:
+        """Hires decoders once it shows that workers wait for their own decoding."""
+        if self._plan.decoders is not None or self._servers or not isinstance(report, Completed):
+            return
+        self._decode_seconds += report.result.decode_seconds
+        self._seconds += report.result.seconds
+        wanted = decoders_wanted(
+            self._decode_seconds, self._seconds, workers=self._plan.workers, spare_cores=self._spare_cores()
+        )
+        if wanted:
+            self._hire_decoders(wanted)
+            on_event(DecodersHired(wanted, round(self._decode_seconds, 2), round(self._seconds, 2)))
+
+    def _spare_cores(self) -> int:
+        if self._plan.address is None:
+            return self._plan.spare_cores
+        return int(self._ray.available_resources().get("CPU", 0))
 
     def _hire(self) -> _Seat:
         actor = self._actor.remote(self._plan.threads, self._plan.fraction if self._plan.gpus else None)
@@ -188,8 +240,7 @@ class RayCrew:
             )
 
     def _is_there(self, ref: Any) -> bool:
-        ready, _ = self._ray.wait([ref], num_returns=1, timeout=0)
-        return bool(ready)
+        return ref in self._there
 
 
 def _reason(error: BaseException) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.fleet.crew import Assignment, Report, attempt
+from pipelines.fleet.decode_pool import PooledSource
+from vos.video import FrameSource, open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class Heartbeat:
 
 class FleetWorker:
     """Frames stay in this process: only assignments come in, and only heartbeats and reports go out.
+
+    The exception is a pool of decoders, from which frames come in, a bounded number at a time.
 
     Args:
         threads: CPU threads of the network.
@@ -42,14 +47,29 @@ class FleetWorker:
         """Process id; answers once the worker is ready."""
         return os.getpid()
 
-    def run(self, assignment: Assignment) -> Report:
-        """Does one job."""
+    def run(self, assignment: Assignment, server: Any = None, stream: int = 0) -> Report:
+        """Does one job.
+
+        Args:
+            assignment: The job.
+            server: Handle of a `FrameServer` that decodes its video; None to decode here.
+            stream: What the server knows this worker by.
+        """
         self._tell(Heartbeat(assignment.number, 0, None))
+
+        def open_file(video: str, **options: Any) -> FrameSource:
+            if server is None:
+                return open_source(video, **options)
+            import ray
+
+            return PooledSource(ray, server, stream, video, options)
+
         try:
             return attempt(
                 self._runner,
                 assignment,
                 lambda done, total: self._tell(Heartbeat(assignment.number, done, total)),
+                open_file,
             )
         finally:
             self._tell(Heartbeat(None, 0, None))

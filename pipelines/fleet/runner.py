@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from pipelines.fleet.decode_pool import DecodeClock, TimedSource
 from pipelines.fleet.jobs import JobResult, JobSpec, Leftover, ModelSpec, load_prompts
 from pipelines.fleet.memory import PeakMemory
 from pipelines.fleet.splitting import excerpt_for, source_options
 from vos.allocator import keep_freed_memory
 from vos.tracking_run import TrackJob, run_job
+from vos.video import FrameSource, open_source
+from vos.video.opening import choose_backend
 from vos.video_model import VideoModel, load_model
 
 
@@ -36,6 +40,7 @@ class JobRunner:
         *,
         leftover: Leftover = "nothing",
         on_frame: Callable[[int, int | None], None] = lambda done, total: None,
+        open_file: Callable[..., FrameSource] = open_source,
     ) -> JobResult:
         """Tracks one video.
 
@@ -44,6 +49,7 @@ class JobRunner:
             leftover: What lies in the output folder: nothing, a run of the same job that was broken off and is now
                 resumed, or one of a former job that may be replaced. Other files stay in any case.
             on_frame: Told the number of finished frames and the total, if that is known.
+            open_file: Opens a video file as `open_source` does; folders of images are always read here.
 
         Raises:
             VosError: The video, a prompt or the output cannot be used.
@@ -65,7 +71,23 @@ class JobRunner:
             frames=frames,
         )
         peak = PeakMemory(model.device)
-        outcome = run_job(job, model, absent_below=spec.absent_below, resume=leftover == "same job", on_frame=on_frame)
+        clock = DecodeClock()
+
+        def open_video(video: str, **options: Any) -> FrameSource:
+            if choose_backend(video) != "pyav":
+                return open_source(video, **options)
+            # Windows in the middle of a video are sought, which is the business of one decoder.
+            opened = open_source(video, **options) if spec.part is not None else open_file(video, **options)
+            return TimedSource(opened, clock)
+
+        outcome = run_job(
+            job,
+            model,
+            absent_below=spec.absent_below,
+            resume=leftover == "same job",
+            on_frame=on_frame,
+            open_video=open_video,
+        )
         return JobResult(
             frames=outcome.frames,
             tracked=outcome.frames - (outcome.resumed_at or 0),
@@ -74,6 +96,7 @@ class JobRunner:
             device=str(model.device),
             weights_sha256=model.weights_sha256,
             truncated=None if outcome.truncation is None else str(outcome.truncation),
+            decode_seconds=clock.seconds,
         )
 
     def _model(self, spec: ModelSpec) -> VideoModel:

@@ -57,6 +57,7 @@ def batch(
     fraction: float | None,
     threads: int,
     address: str | None,
+    decoders: str,
     stall: float,
     retries: int,
     model: str,
@@ -110,6 +111,7 @@ def batch(
             address=address,
             stall=stall,
             device=device,
+            decoders=decoders,
         ) as hire,
         choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
     ):

@@ -92,8 +92,9 @@ class LiveTable(Silent):
             JobProgress,
             JobRetried,
             JobStarted,
-            JobStitched,
         )
+
+        text = ending_of(event)
 
         if isinstance(event, BatchOpened):
             self._bar.update(self._total, total=event.jobs, completed=event.done)
@@ -106,9 +107,8 @@ class LiveTable(Silent):
             self._bar.remove_task(self._running.pop(event.number))
             if not isinstance(event, JobRetried):
                 self._bar.advance(self._total)
-            self._bar.console.print(ending_of(event), markup=False)
-        elif isinstance(event, JobStitched):
-            self._bar.console.print(ending_of(event), markup=False)
+        if text is not None:
+            self._bar.console.print(text, markup=False)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -122,8 +122,10 @@ class LiveTable(Silent):
 
 def ending_of(event: BatchEvent) -> str | None:
     """How an attempt, or a split video, ended, in words; None for events that end nothing."""
-    from pipelines.fleet.events import JobDone, JobFailed, JobRetried, JobStitched
+    from pipelines.fleet.events import DecodersHired, JobDone, JobFailed, JobRetried, JobStitched
 
+    if isinstance(event, DecodersHired):
+        return f"decoding limits the workers: {event.decoders} process(es) decode for them from now on"
     if isinstance(event, JobStitched):
         return f"{event.name}: put together from {event.windows} windows, {event.frames} frames"
     if isinstance(event, JobDone):

@@ -71,6 +71,7 @@ def benchmark(
     fraction: float | None,
     threads: int,
     address: str | None,
+    decoders: str,
     stall: float,
     retries: int,
     resume: bool,
@@ -119,6 +120,7 @@ def benchmark(
             address=address,
             stall=stall,
             device=device,
+            decoders=decoders,
         ) as hire,
         choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
     ):

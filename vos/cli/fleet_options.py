@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _NO_GPU = "none"
 _ALL_GPUS = "all"
+_AUTO = "auto"
+_MAX_DECODERS = 256
 
 
 class _EvenSide(click.IntRange):
@@ -31,7 +33,7 @@ EVEN = _EvenSide(32)
 
 
 def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--workers, --gpus, --fraction, --threads, --address, --stall, --retries."""
+    """--workers, --gpus, --fraction, --threads, --address, --decoders, --stall, --retries."""
     for option in (
         click.option("--retries", type=click.IntRange(0), default=2, show_default=True, help="After a lost worker."),
         click.option(
@@ -41,6 +43,13 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             metavar="SECONDS",
             help="A worker without progress for so long is replaced.",
+        ),
+        click.option(
+            "--decoders",
+            default=_AUTO,
+            show_default=True,
+            metavar="auto|N",
+            help="Processes that decode for the workers; auto: where decoding limits them and cores are free.",
         ),
         click.option("--address", metavar="HOST:PORT", help="Work in a Ray cluster that runs already; auto finds it."),
         click.option(
@@ -77,6 +86,7 @@ def crew_maker(
     address: str | None,
     stall: float,
     device: str,
+    decoders: str = "0",
 ) -> Iterator[Callable[[], Crew]]:
     """Makes the crew that the options ask for; without several workers or a cluster it is this process alone.
 
@@ -89,7 +99,8 @@ def crew_maker(
 
     if address is not None and workers is None:
         raise UsageError("--address needs --workers: how many of the cluster's processors to take")
-    if workers in (None, 1) and gpus is None and address is None:
+    count_of_decoders = _decoder_count(decoders)
+    if workers in (None, 1) and gpus is None and address is None and not count_of_decoders:
         yield lambda: SoloCrew(threads=threads)
         return
     chosen = choose_gpus(gpus, device)
@@ -97,11 +108,20 @@ def crew_maker(
     count = workers or max(1, int(len(chosen) / share))
     if chosen and address is None and count * share > len(chosen):
         raise UsageError(f"{count} workers with {share:g} of a GPU each need more than {len(chosen)} GPU(s)")
-    plan = ClusterPlan(count, threads, chosen, share, address)
-    if address is None and (note := shared_memory_note(free_shared_memory())):
+    plan = ClusterPlan(count, threads, chosen, share, address, count_of_decoders)
+    if address is None and (note := shared_memory_note(free_shared_memory(), plan.object_store_bytes)):
         click.echo(f"vos: {note}", err=True)
     with ExitStack() as stack:
         yield lambda: RayCrew(stack.enter_context(cluster(plan)), plan, stall_seconds=stall)
+
+
+def _decoder_count(text: str) -> int | None:
+    """The value of --decoders; None for auto."""
+    if text == _AUTO:
+        return None
+    if not text.isdecimal() or int(text) > _MAX_DECODERS:
+        raise UsageError(f"--decoders {text}: must be auto, or a number from 0 (workers decode) to {_MAX_DECODERS}")
+    return int(text)
 
 
 def choose_gpus(text: str | None, device: str) -> tuple[int, ...]:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from pipelines.fleet.crew import Crew, SoloCrew
-from pipelines.fleet.ray_cluster import OBJECT_STORE_BYTES, shared_memory_note
+from pipelines.fleet.decode_pool import STREAM_BYTES
+from pipelines.fleet.ray_cluster import OBJECT_STORE_BYTES, ClusterPlan, shared_memory_note
 from vos.cli.fleet_options import choose_gpus, crew_maker
 from vos.errors import UsageError
 
@@ -64,6 +65,22 @@ def test_all_gpus_of_a_machine_without_one_is_a_mistake(monkeypatch: pytest.Monk
 def test_workers_cannot_take_more_of_the_gpus_than_there_is() -> None:
     with pytest.raises(UsageError, match="more than 2 GPU"), maker(workers=5, fraction=0.5, device="auto"):
         pass
+
+
+def test_decoders_are_a_number_or_auto() -> None:
+    for wrong in ("some", "-1", "1000"):
+        with pytest.raises(UsageError, match="--decoders"), maker(decoders=wrong):
+            pass
+    with maker(decoders="auto") as hire:
+        assert isinstance(hire(), SoloCrew)
+
+
+def test_decoders_need_room_for_frames_in_shared_memory() -> None:
+    without, with_two = ClusterPlan(2), ClusterPlan(2, decoders=2)
+    assert without.object_store_bytes == OBJECT_STORE_BYTES
+    assert with_two.object_store_bytes == OBJECT_STORE_BYTES + 2 * STREAM_BYTES
+    note = shared_memory_note(100 * 2**20, with_two.object_store_bytes)
+    assert note is not None and "--decoders" in note and "--shm-size=384m" in note
 
 
 def test_too_little_shared_memory_is_explained() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.fleet.batch import BatchOutcome, run_batch
 from pipelines.fleet.crew import SoloCrew
-from pipelines.fleet.events import BatchEvent, JobRetried
+from pipelines.fleet.events import BatchEvent, JobDone, JobRetried
 from pipelines.fleet.job_list import read_rows
 from pipelines.fleet.jobs import ModelSpec
 from pipelines.fleet.ray_cluster import ClusterPlan, cluster
@@ -128,6 +128,37 @@ def test_masks_do_not_depend_on_the_number_of_workers(
             threads=1,
         )
     assert outcome.done == 6
+    assert batch_hashes(tmp_path / "out") == {video.stem: undisturbed[video.stem] for video in videos[:6]}
+
+
+def test_masks_do_not_depend_on_who_decodes_even_if_a_decoder_dies(
+    twelve: tuple[list[Path], dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    videos, undisturbed = twelve
+    manifest = write_manifest(tmp_path / "jobs.jsonl", videos[:6])
+    crews: list[RayCrew] = []
+    processes: list[int] = []
+    ended = 0
+
+    def hear(event: BatchEvent) -> None:
+        nonlocal ended
+        ended += isinstance(event, JobDone)
+        if isinstance(event, JobDone) and ended in (1, 6):
+            processes.extend(crews[0].decoders)
+            if ended == 1:
+                # The other worker is in the middle of a video, or both are.
+                os.kill(processes[0], signal.SIGKILL)
+
+    plan = ClusterPlan(workers=2, decoders=1)
+    with ExitStack() as stack:
+
+        def hire() -> RayCrew:
+            crews.append(RayCrew(stack.enter_context(cluster(plan)), plan))
+            return crews[0]
+
+        outcome = run_batch(read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), hire, threads=1, on_event=hear)
+    assert outcome.done == 6, outcome.problems
+    assert len(set(processes)) == 2, "the decoder came back, as another process"
     assert batch_hashes(tmp_path / "out") == {video.stem: undisturbed[video.stem] for video in videos[:6]}
 
 
