@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +25,11 @@ Prompts = Mapping[int, Sequence[Prompt]]
 
 @dataclass(frozen=True, slots=True)
 class PipelineSpeed:
-    """Milliseconds per frame of one video.
+    """Milliseconds per frame of one video, each the median of some rounds.
 
     Attributes:
         frames: Length of the clip.
+        rounds: How often everything was measured, in turns, so that all suffer alike when the machine is disturbed.
         decode, infer, write: Each stage by itself, with nothing beside it.
         together: The stages in their threads, as `vos track` and the workers of a fleet run them.
         wait_for_decode: Of `together`: the tracker waits for a frame.
@@ -35,6 +37,7 @@ class PipelineSpeed:
     """
 
     frames: int
+    rounds: int
     decode: float
     infer: float
     write: float
@@ -59,7 +62,7 @@ class PipelineSpeed:
 
 
 def measure_pipeline(
-    model: VideoModel, *, width: int, height: int, frames: int, objects: int, overlay: bool
+    model: VideoModel, *, width: int, height: int, frames: int, objects: int, overlay: bool, rounds: int = 3
 ) -> PipelineSpeed:
     """Measures the stages one by one and together, on a synthetic clip."""
     with tempfile.TemporaryDirectory(prefix="vos-perf-") as folder:
@@ -67,29 +70,37 @@ def measure_pipeline(
         clip = root / "clip.mp4"
         prompts = plan_of(PromptScript.of(write_clip(clip, width, height, frames, objects))).prompts
 
-        def sinks(name: str) -> list[MaskSink]:
-            target = root / name
-            target.mkdir()
-            chosen: list[MaskSink] = [PalettePngSink(target / "masks")]
-            return [*chosen, OverlaySink(target / "overlay.mp4")] if overlay else chosen
-
         with open_source(clip) as source:
-            info = source.info
-            kept: list[Frame] = []
-            decode = _timed(lambda: kept.extend(source))
+            start = [frame for frame, _ in zip(source, range(_WARM_UP_FRAMES), strict=False)]
         warm_up = VideoTracker(model)
-        for frame in kept[:_WARM_UP_FRAMES]:
+        for frame in start:
             warm_up.step(frame.rgb, prompts.get(frame.index, ()))
-        results: list[FrameResult] = []
-        infer = _timed(lambda: _infer(VideoTracker(model), kept, prompts, results))
-        write = _timed(lambda: _write(sinks("alone"), info, kept, results))
-        kept.clear()
-        results.clear()
-        together, for_decode, for_write = _overlapped(model, clip, prompts, sinks("together"))
-    per_frame = 1000 / frames
-    return PipelineSpeed(
-        frames, *(value * per_frame for value in (decode, infer, write, together, for_decode, for_write))
-    )
+        measured = [_round(model, clip, prompts, root / f"{number}", overlay) for number in range(rounds)]
+    medians = (1000 / frames * statistics.median(values) for values in zip(*measured, strict=True))
+    return PipelineSpeed(frames, rounds, *medians)
+
+
+def _round(
+    model: VideoModel, clip: Path, prompts: Prompts, folder: Path, overlay: bool
+) -> tuple[float, float, float, float, float, float]:
+    """Seconds for decoding, inference, writing, all together, and waiting in it for frames and for writers."""
+
+    def sinks(name: str) -> list[MaskSink]:
+        target = folder / name
+        target.mkdir(parents=True)
+        chosen: list[MaskSink] = [PalettePngSink(target / "masks")]
+        return [*chosen, OverlaySink(target / "overlay.mp4")] if overlay else chosen
+
+    with open_source(clip) as source:
+        info = source.info
+        kept: list[Frame] = []
+        decode = _timed(lambda: kept.extend(source))
+    results: list[FrameResult] = []
+    infer = _timed(lambda: _infer(VideoTracker(model), kept, prompts, results))
+    write = _timed(lambda: _write(sinks("alone"), info, kept, results))
+    kept.clear()
+    results.clear()
+    return decode, infer, write, *_overlapped(model, clip, prompts, sinks("together"))
 
 
 def _timed(action: Callable[[], object]) -> float:

@@ -14,7 +14,8 @@ from vos.cli.options import model_options
 
 @click.command("pipeline")
 @model_options
-@click.option("--frames", type=click.IntRange(10), default=120, show_default=True, help="Length of the clip.")
+@click.option("--frames", type=click.IntRange(10), default=60, show_default=True, help="Length of the clip.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Each the whole clip; medians.")
 @click.option("--width", type=EVEN, default=854, show_default=True)
 @click.option("--height", type=EVEN, default=480, show_default=True)
 @click.option("--objects", type=click.IntRange(1, 50), default=1, show_default=True)
@@ -27,6 +28,7 @@ def perf_pipeline(
     device: str,
     short_side: int,
     frames: int,
+    rounds: int,
     width: int,
     height: int,
     objects: int,
@@ -47,7 +49,9 @@ def perf_pipeline(
     torch.set_num_threads(threads)
     keep_freed_memory()
     loaded = load_model(model, device=device, weights=weights, short_side=short_side)
-    speed = measure_pipeline(loaded, width=width, height=height, frames=frames, objects=objects, overlay=overlay)
+    speed = measure_pipeline(
+        loaded, width=width, height=height, frames=frames, objects=objects, overlay=overlay, rounds=rounds
+    )
     if as_json:
         summary = {"slowest": speed.slowest, "efficiency": speed.efficiency, "gain": speed.gain}
         click.echo(json.dumps({**asdict(speed), **summary}))
@@ -56,7 +60,8 @@ def perf_pipeline(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{width}x{height}, {frames} frames, {objects} object(s), {loaded.device}, {threads} thread(s)")
+    where = f"{loaded.device}, {threads} thread(s)"
+    table = Table(title=f"{width}x{height}, {frames} frames, {rounds} round(s), {objects} object(s), {where}")
     table.add_column("")
     table.add_column("ms per frame", justify="right")
     table.add_column("frames/s", justify="right")
