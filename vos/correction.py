@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from vos.errors import OutputError, PromptError
 from vos.export.palette_png import make_folder, png_name
 from vos.journal import Journal, JournalEntry, JournalWriter, read_journal
+from vos.layers import forward_layer, forward_members
 from vos.output_folder import OutputFolder, write_json
 from vos.plan import TrackingPlan, plan_of
 from vos.prompts import Prompt, PromptScript
@@ -138,20 +140,25 @@ def revise_run(
     read_record(folder)
     with only_run_in(folder.root):
         run = read_recorded_run(folder.root)
-        if not run.frames:
+        base = _base_of(folder)
+        before = read_journal(base.journal) if base.journal.exists() else Journal((), None)
+        if not before.entries and not run.frames:
             raise OutputError(f"{run.path}: no mask of this run is there to be corrected; run vos track again")
+        shown = read_journal(folder.journal).entries if folder.journal.exists() else ()
         place = find_video(run, video)
+        target = OutputFolder(folder.correction)
         with cpu_threads(run.threads):
             loaded = load_recorded_model(run, weights, None) if model is None else model
-            before = read_journal(folder.journal)
-            target = OutputFolder(folder.correction)
             first = first_difference(plan_of(run.script), plan)
-            if run.members["status"] not in FINISHED:
-                first = min(len(before.entries), len(before.entries) if first is None else first)
-            _prepare(folder, target, run, script, before, first)
+            if read_record(base)["status"] not in FINISHED:
+                first = len(before.entries) if first is None else first
+            if first is not None:
+                first = min(first, len(before.entries))
+            job = _job_of(run, script, place, target.root)
+            _prepare(folder, target, run, job, plan, before, first)
             try:
                 outcome = run_job(
-                    _job_of(run, script, place, target.root),
+                    job,
                     loaded,
                     policy=run.policy,
                     absent_below=run.absence.below,
@@ -167,7 +174,8 @@ def revise_run(
             except PromptError:
                 shutil.rmtree(target.root, ignore_errors=True)
                 raise
-        report = _report(first, before, read_journal(target.journal), outcome, folder)
+        now = () if outcome.is_interrupted else read_journal(target.journal).entries
+        report = _report(first, shown, now, replace(outcome, output=folder))
         if not outcome.is_interrupted:
             switch(folder)
     return report
@@ -184,42 +192,72 @@ def first_difference(before: TrackingPlan, after: TrackingPlan) -> int | None:
     return min(changed, default=None)
 
 
+def _base_of(folder: OutputFolder) -> OutputFolder:
+    """Where the forward pass of a run lies."""
+    layer = forward_layer(folder)
+    return layer if layer.is_started() else folder
+
+
 def _prepare(
     folder: OutputFolder,
     target: OutputFolder,
     run: RecordedRun,
-    script: PromptScript,
+    job: TrackJob,
+    plan: TrackingPlan,
     before: Journal,
     first: int | None,
 ) -> None:
-    """Makes `target` a broken-off run of the new script that has the old one's frames before `first`.
+    """Makes `target` a broken-off run of the new script that has the old one's forward pass before `first`.
 
     Where a former call for the same script has left one, that one stays.
     """
-    if target.is_started() and read_recorded_run(target.root).script == script:
+    if target.is_started() and read_recorded_run(target.root).script == job.script:
         return
     shutil.rmtree(target.root, ignore_errors=True)
+    if plan.backward == plan_of(run.script).backward and first is None:
+        _copy_whole(folder, target, {**run.members, **script_members(job.script)})
+        return
     kept = before.entries if first is None else before.entries[:first]
-    _check_masks(folder, kept)
-    make_folder(target.masks)
-    make_folder(target.snapshots)
-    for entry in kept:
-        _link(folder.masks / png_name(entry.index), target.masks / png_name(entry.index))
-    for frames, path in list_snapshots(folder.snapshots):
-        if frames <= len(kept):
-            _link(path, target.snapshots / path.name)
-    writer = JournalWriter(target.journal)
-    for entry in kept:
-        writer.append(entry)
-    writer.close()
-    members = {**run.members, **script_members(script)}
-    if first is None:
-        for path in (folder.overlay, folder.contact_sheet):
-            if path.exists():
-                _link(path, target.root / path.name)
-    else:
-        members |= {"status": "running", "frames": 0, "pts": [], "mask_crc32": []}
+    running = {**run.members, **script_members(job.script), **_NOTHING_YET}
+    base, new_base = _base_of(folder), target
+    members = running
+    if plan.backward:
+        new_base = forward_layer(target)
+        members = {**read_record(base), **forward_members(job, plan, run.members)}
+        if first is not None or members["status"] == "stopped":
+            members |= _NOTHING_YET
+    _check_masks(base, kept)
+    if plan.prompts:
+        make_folder(new_base.masks)
+        make_folder(new_base.snapshots)
+        for entry in kept:
+            _link(base.masks / png_name(entry.index), new_base.masks / png_name(entry.index))
+        for frames, path in list_snapshots(base.snapshots):
+            if frames <= len(kept):
+                _link(path, new_base.snapshots / path.name)
+        writer = JournalWriter(new_base.journal)
+        for entry in kept:
+            writer.append(entry)
+        writer.close()
+        write_json(new_base.record, members)
+    if plan.backward:
+        for path in folder.layers.glob("back_*/*"):
+            make_folder(target.layers / path.parent.name)
+            _link(path, target.layers / path.parent.name / path.name)
     # Last: without it there is no run here, and all this is done again.
+    make_folder(target.root)
+    write_json(target.record, running)
+
+
+_NOTHING_YET: dict[str, Any] = {"status": "running", "frames": 0, "pts": [], "mask_crc32": []}
+
+
+def _copy_whole(folder: OutputFolder, target: OutputFolder, members: dict[str, Any]) -> None:
+    for path in folder.written():
+        copy = target.root / path.relative_to(folder.root)
+        make_folder(copy.parent)
+        if path != folder.record:
+            _link(path, copy)
     write_json(target.record, members)
 
 
@@ -245,6 +283,7 @@ def _link(path: Path, target: Path) -> None:
 
 def _job_of(run: RecordedRun, script: PromptScript, video: str, output: Path) -> TrackJob:
     sheet = run.members["outputs"]["contact_sheet"]
+    frames = run.members["options"].get("frames")
     return TrackJob(
         video=video,
         prompts=script.prompts,
@@ -254,21 +293,24 @@ def _job_of(run: RecordedRun, script: PromptScript, video: str, output: Path) ->
         source_options=run.source_options,
         removals=script.removals,
         names=script.names,
+        frames=None if frames is None else tuple(map(int, frames.split(","))),
     )
 
 
 def _report(
-    first: int | None, before: Journal, after: Journal, outcome: RunOutcome, folder: OutputFolder
+    first: int | None, before: Sequence[JournalEntry], after: Sequence[JournalEntry], outcome: RunOutcome
 ) -> CorrectionReport:
-    first = None if first is None else min(first, len(before.entries))
-    old, new = ([entry.crc32 for entry in journal.entries] for journal in (before, after))
+    ranges = [range(low, high + 1) for low, high in outcome.went_back]
+    if first is not None and not outcome.is_interrupted:
+        ranges.append(range(first, outcome.frames))
+    frames = {index for one in ranges for index in one}
+    old, new = ([entry.crc32 for entry in entries] for entries in (before, after))
     changed = sum(a != b for a, b in zip(old, new, strict=False)) + abs(len(old) - len(new))
-    count = 0 if first is None else max(0, outcome.frames - first)
     return CorrectionReport(
-        frames_recomputed=count,
-        first=first if count else None,
-        last=outcome.frames - 1 if count else None,
-        frames_tracked=outcome.frames - (outcome.resumed_at or 0),
+        frames_recomputed=len(frames),
+        first=min(frames, default=None),
+        last=max(frames, default=None),
+        frames_tracked=outcome.tracked,
         frames_changed=0 if outcome.is_interrupted else changed,
-        outcome=replace(outcome, output=folder),
+        outcome=outcome,
     )

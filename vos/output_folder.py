@@ -22,6 +22,7 @@ RECORD_FILE = "run.json"
 JOURNAL_FILE = "journal.jsonl"
 SNAPSHOTS_FOLDER = "snapshots"
 CORRECTION_FOLDER = "correction"
+LAYERS_FOLDER = "layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,21 @@ class OutputFolder:
         """Where a correction is made, laid out as a run; there only while it goes on."""
         return self.root / CORRECTION_FOLDER
 
+    @property
+    def layers(self) -> Path:
+        """Parts of a run that is tracked both ways: `forward/`, and `back_<frame>/` for each backward pass."""
+        return self.root / LAYERS_FOLDER
+
+    def _layer_folders(self) -> list[Path]:
+        found = [path for path in self.layers.glob("back_*") if path.name[len("back_") :].isdecimal()]
+        return [path for path in [self.layers / "forward", *found] if path.is_dir()]
+
     def written(self) -> list[Path]:
         """Existing files of the run itself: without exports in other formats, and without what a kill left behind."""
         masks = [p for p in self.masks.glob("*.png") if _is_mask(p.relative_to(self.masks))]
         own = [self.overlay, self.contact_sheet, self.record, self.journal, *masks]
         own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
+        own += [p for layer in self._layer_folders() for p in layer.rglob("*")]
         return [path for path in own if path.is_file()]
 
     def _written_by_runs(self) -> list[Path]:
@@ -144,10 +155,24 @@ class OutputFolder:
             if self.snapshots.is_dir() and not any(self.snapshots.iterdir()):
                 self.snapshots.rmdir()
 
-    def clear_for_start(self) -> None:
+    def clear_layers(self) -> None:
+        """Removes the parts of a run that was tracked both ways."""
+        for path in self._layer_folders():
+            shutil.rmtree(path, ignore_errors=True)
+        if self.layers.is_dir() and not any(self.layers.iterdir()):
+            self.layers.rmdir()
+
+    def _clear_correction(self) -> None:
+        """Removes a correction that was broken off: what is laid out like a run, and nothing else of that name."""
+        if OutputFolder(self.correction).masks.is_dir() or OutputFolder(self.correction).is_started():
+            shutil.rmtree(self.correction, ignore_errors=True)
+
+    def clear_for_start(self, *, keep_layers: bool = False) -> None:
         """Removes what a former run left, but for run.json, which is the new run's already."""
         with self._writing():
-            shutil.rmtree(self.correction, ignore_errors=True)
+            self._clear_correction()
+            if not keep_layers:
+                self.clear_layers()
             self._remove(keep=(self.record,))
 
     def clear_for_resume(self) -> None:
@@ -162,6 +187,7 @@ class OutputFolder:
             return
         with contextlib.suppress(OSError):  # the failure that led here is what the user must see
             self._remove()
+            self.clear_layers()
 
     def _holds_something(self) -> bool:
         """Whether the folder holds more than the temporary run.json of a run killed at its very start."""

@@ -40,7 +40,7 @@ def propagate(
     """
     count = 0
     first = tracker.next_index
-    _check_frames(plan, source.info.frame_count)
+    check_frames(plan, source.info.frame_count)
     # Not `with ReadAhead(...)`: that would close the source. The thread ends with this iteration, however it ends.
     for frame in ReadAhead(source, depth=read_ahead):
         if frame.index < first and recall is not None:
@@ -51,7 +51,7 @@ def propagate(
         yield frame, result
     if count == 0:
         raise VideoError("the video has no frame that can be decoded")
-    _check_frames(plan, count)
+    check_frames(plan, count)
 
 
 def track_frame(frame: Frame, plan: TrackingPlan, tracker: VideoTracker) -> FrameResult:
@@ -64,7 +64,7 @@ def track_frame(frame: Frame, plan: TrackingPlan, tracker: VideoTracker) -> Fram
     return tracker.step(frame.rgb, prompts, pts=frame.pts, time_base=frame.time_base)
 
 
-def _check_frames(plan: TrackingPlan, count: int | None) -> None:
+def check_frames(plan: TrackingPlan, count: int | None) -> None:
     """Raises PromptError if something is said about a frame that the video of `count` frames does not have."""
     if count is None or plan.last_event < count:
         return

@@ -4,97 +4,36 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
 
 from vos.absence import STOP_AFTER, AbsencePolicy, OnAbsent, StopRule
 from vos.errors import OutputError
-from vos.export import BackgroundSink, ContactSheetSink, MaskSink, OverlaySink, PalettePngSink
+from vos.export import BackgroundSink
+from vos.layers import Layers, forward_job, forward_layer, forward_mode
 from vos.memory import MemoryPolicy
-from vos.memory_budget import Buffers, Workload, fit_buffers
+from vos.memory_budget import Buffers, fit_buffers
 from vos.output_folder import OutputFolder
 from vos.plan import TrackingPlan, plan_of
-from vos.prompts import Prompt, PromptScript, Removal
-from vos.propagation import propagate
+from vos.propagation import check_frames, propagate
 from vos.resident import resident_bytes
 from vos.results import FrameResult
 from vos.resume import FinishedFrames, ResumePoint, check_same_inputs, find_resume_point
-from vos.run_inputs import RunInputs, decoder_of, fingerprint
+from vos.run_inputs import RunInputs
 from vos.run_lock import only_run_in
 from vos.run_record import FINISHED, RunRecord, read_record
 from vos.snapshots import SnapshotSink
+from vos.track_job import RunOutcome, TrackJob, inputs_of, outcome_of, sinks_of, workload_of
 from vos.tracker import VideoTracker
-from vos.video import Frame, FrameSource, Truncation, VideoInfo, open_source
+from vos.video import Frame, FrameSource, ReadAhead, open_source
 from vos.video.excerpt import Excerpt
-from vos.video.images import ImageFolderSource
 from vos.video_model import VideoModel
 
+__all__ = ["SNAPSHOT_EVERY", "RunOutcome", "TrackJob", "run_job"]
+
 SNAPSHOT_EVERY = 100
-
-
-@dataclass(frozen=True, slots=True)
-class TrackJob:
-    """What to track, and what to write.
-
-    Attributes:
-        video: File, image folder, `-`, or `camera:0`.
-        prompts: At least one, on any frames: an object is tracked from its first annotated frame on.
-        output: Folder of the run.
-        overlay: Whether to write an overlay video.
-        contact_sheet: Frames of the contact sheet; empty for six spread over the video, None for no sheet.
-        overwrite: Whether results of a former run in the folder may be replaced.
-        source_options: Keyword arguments of `open_source`.
-        removals: Objects that end before the video does.
-        names: Of objects, for run.json and the exports.
-        frames: Numbers of the frames to track, ascending; None for all. Prompts and masks count within them.
-    """
-
-    video: str
-    prompts: tuple[Prompt, ...]
-    output: Path
-    overlay: bool = False
-    contact_sheet: tuple[int, ...] | None = None
-    overwrite: bool = False
-    source_options: dict[str, Any] | None = None
-    removals: tuple[Removal, ...] = ()
-    names: Mapping[int, str] = field(default_factory=dict)
-    frames: tuple[int, ...] | None = None
-
-    @property
-    def script(self) -> PromptScript:
-        """What is said about the objects."""
-        return PromptScript(self.prompts, self.removals, self.names)
-
-
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """What came of a run that went through.
-
-    Attributes:
-        frames: Masks in the output.
-        seconds: How long this process worked on it.
-        output: The folder.
-        truncation: Where an incomplete video broke off.
-        object_ids: Objects known in the last frame.
-        is_stopped: Whether the run ended before the video because no object was left.
-        resumed_at: Frames that were taken over from the run that was resumed; None for a run from the start.
-        was_finished: Whether the run to resume had nothing left to do.
-        is_interrupted: Whether `stop` was set before the end; the run can be resumed where it stopped.
-    """
-
-    frames: int
-    seconds: float
-    output: OutputFolder
-    truncation: Truncation | None
-    object_ids: tuple[int, ...]
-    is_stopped: bool = False
-    resumed_at: int | None = None
-    was_finished: bool = False
-    is_interrupted: bool = False
 
 
 def run_job(
@@ -148,10 +87,10 @@ def run_job(
             prompt.check(source.info.width, source.info.height)
         buffers = Buffers(recent_frames=policy.recent_frames)
         if max_memory is not None:
-            work = _workload(job, model, source.info)
+            work = workload_of(job, model, source.info)
             buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=max_memory)
             policy = replace(policy, recent_frames=buffers.recent_frames)
-        inputs = _inputs(job, model, policy, absence, source)
+        inputs = inputs_of(job, model, policy, absence, source)
         if job.frames is not None:
             source = Excerpt(source, job.frames)
         is_new = folder.create()
@@ -164,14 +103,36 @@ def run_job(
                 if former["status"] in FINISHED:
                     if not keep_snapshots:
                         folder.clear_snapshots()
-                    return _outcome_of(former, folder)
-                point = find_resume_point(folder, model.device)
+                    return outcome_of(former, folder)
+                if not plan.backward:
+                    point = find_resume_point(folder, model.device)
             else:
                 folder.clear_snapshots()
             watch = _Watch(on_frame, on_result, stop or threading.Event())
             snapshots = SnapshotSink(folder.snapshots, every=snapshot_every, keep_spread=keep_snapshots)
-            run = _Run(job, folder, inputs, plan, policy, absence, point, buffers, snapshots)
-            outcome = run.track(source, model, watch, is_new=is_new, is_resumed=is_resumed)
+            run = _Run(job, folder, inputs, plan, absence, point, buffers, snapshots)
+            tracker = partial(
+                VideoTracker,
+                model,
+                policy=policy,
+                absent_below=absence.below,
+                paint_absent=absence.mode == "hold",
+            )
+            if not plan.backward:
+                outcome = run.track(source, tracker(), watch, is_new=is_new, is_resumed=is_resumed)
+            else:
+                forward = partial(
+                    run_job,
+                    model=model,
+                    policy=policy,
+                    absent_below=absent_below,
+                    on_absent=forward_mode(on_absent),
+                    snapshot_every=snapshot_every,
+                    keep_snapshots=keep_snapshots,
+                    resume=True,
+                    stop=watch.stop,
+                )
+                outcome = run.track_both_ways(source, tracker, forward, watch, is_new=is_new, is_resumed=is_resumed)
             if not (keep_snapshots or outcome.is_interrupted):
                 folder.clear_snapshots()
             return outcome
@@ -186,6 +147,9 @@ class _Watch:
     stop: threading.Event
 
 
+_Results = Iterator[tuple[Frame, FrameResult]]
+
+
 class _Run:
     """One run from the first frame that has to be written to the record of how it ended."""
 
@@ -195,7 +159,6 @@ class _Run:
         folder: OutputFolder,
         inputs: RunInputs,
         plan: TrackingPlan,
-        policy: MemoryPolicy,
         absence: AbsencePolicy,
         point: ResumePoint,
         buffers: Buffers,
@@ -204,44 +167,114 @@ class _Run:
         self._job = job
         self._folder = folder
         self._plan = plan
-        self._policy = policy
         self._absence = absence
         self._point = point
         self._read_ahead = buffers.read_ahead
         self._record = RunRecord(folder, inputs, absent_below=absence.below, finished=point.finished)
         self._snapshots = snapshots
         # In this order a frame is in the journal only with its mask, and in a snapshot only with its journal line.
-        sinks = [*_mask_sinks(job, folder), self._record, self._snapshots]
+        sinks = [*sinks_of(job, folder), self._record, self._snapshots]
         self._sinks = BackgroundSink(sinks, depth=buffers.sink_queue)
 
     def track(
+        self, source: FrameSource, tracker: VideoTracker, watch: _Watch, *, is_new: bool, is_resumed: bool
+    ) -> RunOutcome:
+        """Runs to the end. What is left behind after an exception can be resumed."""
+        if self._point.state is not None:
+            tracker.restore(self._point.state)
+        finished = FinishedFrames(self._folder, self._point.finished)
+        results = propagate(source, self._plan, tracker, recall=finished.recall, read_ahead=self._read_ahead)
+        outcome = self._write(source, results, tracker, watch, is_new=is_new, is_resumed=is_resumed)
+        resumed_at = len(self._point.finished) if is_resumed else None
+        return replace(outcome, resumed_at=resumed_at, tracked=max(0, outcome.frames - (resumed_at or 0)))
+
+    def track_both_ways(
         self,
         source: FrameSource,
-        model: VideoModel,
+        make_tracker: Callable[[], VideoTracker],
+        run_forward: Callable[..., RunOutcome],
         watch: _Watch,
         *,
         is_new: bool,
         is_resumed: bool,
     ) -> RunOutcome:
-        """Runs to the end. What is left behind after an exception can be resumed."""
-        folder = self._folder
-        tracker = VideoTracker(
-            model,
-            policy=self._policy,
-            absent_below=self._absence.below,
-            paint_absent=self._absence.mode == "hold",
+        """The forward pass, the backward passes, and then the masks put together from them.
+
+        A forward pass that was broken off goes on, a backward pass starts over; what is complete is not made again.
+        """
+        began = time.monotonic()
+        info, plan = source.info, self._plan
+        layers = Layers(self._folder, plan, (info.height, info.width))
+        steps = _Steps(watch, info.frame_count, sum(one.frame - one.last + 1 for one in plan.backward))
+        if not is_resumed:
+            self._folder.clear_layers()
+        try:
+            check_frames(plan, info.frame_count)
+            self._record.begin(info)
+            if plan.prompts:
+                job = forward_job(self._job, plan)
+                outcome = run_forward(job, on_frame=steps.forward, on_result=watch.on_result)
+                steps.tracked += outcome.tracked
+                if outcome.is_interrupted:
+                    return self._interrupted(source, steps, time.monotonic() - began)
+            layers.read_forward()
+            for number, one in enumerate(plan.backward):
+                before = steps.back
+                for frame, result in layers.track_back(number, source, make_tracker()):
+                    watch.on_result(frame, layers.preview(frame, result, number))
+                    steps.backward()
+                    if watch.stop.is_set():
+                        return self._interrupted(source, steps, time.monotonic() - began)
+                if steps.back > before:
+                    steps.went_back.append((one.last, one.frame))
+        except BaseException as error:
+            self._record_failure(source, error, time.monotonic() - began, is_new=is_new)
+            raise
+        layers.drop_other_passes()
+        quiet = _Watch(lambda done, total: None, watch.on_result, threading.Event())
+        results = ((frame, layers.compose(frame)) for frame in ReadAhead(source, depth=self._read_ahead))
+        outcome = self._write(source, results, None, quiet, is_new=is_new, is_resumed=False)
+        return replace(
+            outcome,
+            seconds=time.monotonic() - began,
+            tracked=steps.tracked + steps.back,
+            went_back=tuple(steps.went_back),
+            resumed_at=0 if is_resumed else None,
         )
-        if self._point.state is not None:
-            tracker.restore(self._point.state)
+
+    def _interrupted(self, source: FrameSource, steps: _Steps, seconds: float) -> RunOutcome:
+        self._record.finish("interrupted", info=source.info, seconds=seconds)
+        return RunOutcome(
+            frames=0,
+            seconds=seconds,
+            output=self._folder,
+            truncation=None,
+            object_ids=(),
+            is_interrupted=True,
+            tracked=steps.tracked + steps.back,
+        )
+
+    def _write(
+        self,
+        source: FrameSource,
+        results: _Results,
+        tracker: VideoTracker | None,
+        watch: _Watch,
+        *,
+        is_new: bool,
+        is_resumed: bool,
+    ) -> RunOutcome:
+        """Hands all results to the sinks. `tracker` is who makes them, if its state shall be kept."""
+        folder = self._folder
         began = time.monotonic()
         try:
             self._record.begin(source.info)
             if is_resumed:
                 folder.clear_for_resume()
             else:
-                folder.clear_for_start()
+                folder.clear_for_start(keep_layers=tracker is None)
             self._sinks.open(source.info)
-            ending = self._follow(source, tracker, watch)
+            ending, object_ids = self._follow(source, results, tracker, watch)
             if ending == "interrupted":
                 self._sinks.abort()
             else:
@@ -260,37 +293,40 @@ class _Run:
             seconds=seconds,
             output=folder,
             truncation=truncation,
-            object_ids=tracker.object_ids,
+            object_ids=object_ids,
             is_stopped=ending == "stopped",
-            resumed_at=len(self._point.finished) if is_resumed else None,
             is_interrupted=ending == "interrupted",
         )
 
     def _follow(
-        self, source: FrameSource, tracker: VideoTracker, watch: _Watch
-    ) -> Literal["done", "stopped", "interrupted"]:
-        """Takes every frame. `stopped`: no object was left; `interrupted`: somebody has asked for it."""
-        finished = FinishedFrames(self._folder, self._point.finished)
+        self, source: FrameSource, results: _Results, tracker: VideoTracker | None, watch: _Watch
+    ) -> tuple[Literal["done", "stopped", "interrupted"], tuple[int, ...]]:
+        """Takes every frame. `stopped`: no object was left; `interrupted`: somebody has asked for it.
+
+        Returns:
+            How it ended, and the objects known in the last frame.
+        """
         stop_rule = StopRule(self._absence, last_prompt=self._plan.last_event)
-        for frame, result in propagate(
-            source, self._plan, tracker, recall=finished.recall, read_ahead=self._read_ahead
-        ):
-            done = result.index + 1
+        done, object_ids = 0, tuple[int, ...]()
+        for frame, result in results:
+            done, object_ids = result.index + 1, result.object_ids
             is_interrupted = watch.stop.is_set()
-            if done == tracker.next_index and (is_interrupted or self._snapshots.is_due(done)):
+            is_tracked = tracker is not None and done == tracker.next_index
+            if tracker is not None and is_tracked and (is_interrupted or self._snapshots.is_due(done)):
                 self._snapshots.offer(tracker.snapshot())
             self._sinks.write(frame, result)
             watch.on_result(frame, result)
             watch.on_frame(done, source.info.frame_count)
             if stop_rule.is_over(result):
-                return "stopped"
+                return "stopped", object_ids
             if is_interrupted and done != source.info.frame_count:
-                return "interrupted"
-        return "done"
+                return "interrupted", object_ids
+        check_frames(self._plan, done)
+        return "done", object_ids
 
     def _record_failure(self, source: FrameSource, error: BaseException, seconds: float, *, is_new: bool) -> None:
         """Leaves what can be resumed, or nothing if there is nothing."""
-        if self._record.frames == 0 and not self._point.finished:
+        if self._record.frames == 0 and not self._point.finished and not forward_layer(self._folder).is_started():
             self._folder.discard(is_new=is_new)
         elif self._record.frames > len(self._point.finished):
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -300,74 +336,21 @@ class _Run:
                 return  # on a full disk, say; the failure itself is what the user must see
 
 
-def _workload(job: TrackJob, model: VideoModel, info: VideoInfo) -> Workload:
-    aspect = max(info.width, info.height) / min(info.width, info.height)
-    return Workload(
-        width=info.width,
-        height=info.height,
-        input_pixels=round(model.short_side**2 * aspect),
-        objects=len({prompt.object_id for prompt in job.prompts}),
-        annotated_frames=len({prompt.frame for prompt in job.prompts}),
-        overlay=job.overlay,
-    )
+class _Steps:
+    """Counts the frames of a forward pass and of the backward passes after it as one row."""
 
+    def __init__(self, watch: _Watch, frames: int | None, back: int) -> None:
+        self._watch = watch
+        self._total = None if frames is None else frames + back
+        self._done = 0
+        self.tracked = 0
+        self.back = 0
+        self.went_back: list[tuple[int, int]] = []
 
-def _inputs(
-    job: TrackJob, model: VideoModel, policy: MemoryPolicy, absence: AbsencePolicy, source: FrameSource
-) -> RunInputs:
-    images = source.paths if isinstance(source, ImageFolderSource) else ()
-    return RunInputs(
-        video=job.video,
-        fingerprint=fingerprint(job.video, images),
-        decoder=decoder_of(job.video, (job.source_options or {}).get("backend", "auto")),
-        prompts=job.prompts,
-        model=model.name,
-        weights_sha256=model.weights_sha256,
-        device=str(model.device),
-        threads=torch.get_num_threads(),
-        instructions=torch.backends.cpu.get_cpu_capability(),
-        options={
-            "short_side": model.short_side,
-            "absent_below": absence.below,
-            "on_absent": absence.mode,
-            "stop_after": absence.stop_after if absence.mode == "stop" else None,
-            "memory_interval": policy.interval,
-            "memory_recent_frames": policy.recent_frames,
-            "memory_min_overlap": policy.min_overlap,
-            "memory_min_presence": policy.min_presence,
-            "memory_min_agreement": policy.min_agreement,
-            "source": {name: str(value) for name, value in sorted((job.source_options or {}).items())},
-            **({} if job.frames is None else {"frames": ",".join(map(str, job.frames))}),
-        },
-        outputs={
-            "overlay": job.overlay,
-            "contact_sheet": None if job.contact_sheet is None else list(job.contact_sheet),
-        },
-        removals=job.removals,
-        names=job.names,
-    )
+    def forward(self, done: int, total: int | None) -> None:
+        self._done = done
+        self._watch.on_frame(done, self._total)
 
-
-def _outcome_of(record: dict[str, Any], folder: OutputFolder) -> RunOutcome:
-    """The outcome of a run that is finished already."""
-    truncation = record["truncation"]
-    return RunOutcome(
-        frames=record["frames"],
-        seconds=0.0,
-        output=folder,
-        truncation=None if truncation is None else Truncation(**truncation),
-        object_ids=tuple(int(object_id) for object_id in record["objects"]),
-        is_stopped=record["status"] == "stopped",
-        resumed_at=record["frames"],
-        was_finished=True,
-    )
-
-
-def _mask_sinks(job: TrackJob, folder: OutputFolder) -> list[MaskSink]:
-    sinks: list[MaskSink] = [PalettePngSink(folder.masks)]
-    if job.overlay:
-        video = Path(job.video)
-        sinks.append(OverlaySink(folder.overlay, audio_from=video if video.is_file() else None))
-    if job.contact_sheet is not None:
-        sinks.append(ContactSheetSink(folder.contact_sheet, job.contact_sheet or None))
-    return sinks
+    def backward(self) -> None:
+        self.back += 1
+        self._watch.on_frame(self._done + self.back, self._total)
