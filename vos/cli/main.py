@@ -13,7 +13,8 @@ import click
 from vos.cli.lazy import CommandEntry, LazyGroup
 
 COMMANDS: dict[str, CommandEntry] = {
-    "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on the first."),
+    "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on any frame."),
+    "correct": CommandEntry("vos.cli.correct:correct", "Change prompts of a run; track what they affect."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
     "ui": CommandEntry("vos.cli.ui:ui", "Draw prompts in the browser, track, correct, export."),
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),

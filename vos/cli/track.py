@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vos.cli.options import model_options
+from vos.cli.prompt_options import PromptCommand, prompt_options, said_prompts
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
     from vos.absence import OnAbsent
-    from vos.prompts import Prompt
     from vos.tracking_run import RunOutcome
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
-
-@click.command()
+@click.command(cls=PromptCommand)
 @click.argument("video")
-@click.option(
-    "--first-frame-stroke",
-    "strokes",
-    type=_FILE,
-    multiple=True,
-    metavar="PNG|JSON",
-    help="Strokes painted over the first frame, one colour per object; or polylines or DAVIS scribbles as JSON.",
-)
-@click.option(
-    "--mask", "masks", type=_FILE, multiple=True, metavar="PNG", help="Index PNG or 0/255 PNG of the first frame."
-)
-@click.option("--box", "boxes", multiple=True, metavar="[ID:]X0,Y0,X1,Y1", help="Box on the first frame, in pixels.")
-@click.option("--point", "points", multiple=True, metavar="[ID:]X,Y", help="Point on the object, in pixels.")
-@click.option("--negative-point", "negative_points", multiple=True, metavar="[ID:]X,Y", help="Point beside the object.")
-@click.option("--polygon", "polygons", multiple=True, metavar="'[ID:]X,Y X,Y ...'", help="Outline of the object.")
+@prompt_options
 @click.option(
     "-o",
     "--output",
@@ -51,7 +34,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.IntRange(1),
     default=100,
     show_default=True,
-    help="Frames between two states kept for --resume.",
+    help="Frames between two states kept for --resume and vos correct.",
+)
+@click.option(
+    "--keep-snapshots/--drop-snapshots",
+    default=True,
+    show_default=True,
+    help="Whether states stay when the run is done (at most 18), so that vos correct is quick.",
 )
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also write overlay.mp4.")
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
@@ -87,16 +76,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def track(
     video: str,
-    strokes: tuple[Path, ...],
-    masks: tuple[Path, ...],
-    boxes: tuple[str, ...],
-    points: tuple[str, ...],
-    negative_points: tuple[str, ...],
-    polygons: tuple[str, ...],
     output: Path | None,
     overwrite: bool,
     resume: bool,
     snapshot_every: int,
+    keep_snapshots: bool,
     overlay: bool,
     contact_sheet: bool,
     model: str,
@@ -111,21 +95,31 @@ def track(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Masks for every frame of VIDEO, from prompts on its first frame.
+    """Masks for every frame of VIDEO, from prompts on its first frame or on any other.
 
-    VIDEO is a video file or a folder of images. At least one prompt is needed. Objects are numbered: colours of a
-    painted stroke by their place in the DAVIS palette, boxes, points and polygons by the ID before the colon (1 if
-    there is none).
+    VIDEO is a video file or a folder of images. At least one prompt is needed; an object is tracked from its first
+    prompt on. --at, --object and --direction hold for the prompts that follow them. Objects are numbered: colours of
+    a painted stroke by their place in the DAVIS palette, other prompts by the ID before the colon, or by --object (1
+    without either).
 
     \b
     vos track clip.mp4 --first-frame-stroke stroke.png --overlay
     vos track clip.mp4 --box 120,80,360,400 -o masks
     vos track frames/ --mask 00000.png
     vos track clip.mp4 --box 120,80,360,400 -o masks --resume
+    vos track clip.mp4 --object rabbit --box 120,80,360,400 --at 2.5s --object bird --point 500,200
+    vos track clip.mp4 --at 40 --direction both --mask frame40.png --at 90 --remove 2
+    vos track clip.mp4 --script clip.json
     """
     if overwrite and resume:
         raise UsageError("--overwrite and --resume exclude each other: start over, or go on with what is there")
-    prompts = read_prompts(strokes, masks, boxes, points, negative_points, polygons)
+    source_options = {} if rate is None else {"rate": rate}
+    script = said_prompts(video, source_options)
+    if not script.prompts:
+        raise UsageError(
+            "no prompt: say what to track with --first-frame-stroke, --mask, --box, --point, --polygon or --script "
+            "(see vos track --help)"
+        )
     folder = output or default_output(video)
 
     from vos.allocator import keep_freed_memory
@@ -141,12 +135,14 @@ def track(
     loaded = load_model(model, device=device, weights=weights, short_side=short_side)
     job = TrackJob(
         video=video,
-        prompts=tuple(prompts),
+        prompts=script.prompts,
         output=folder,
         overlay=overlay,
         contact_sheet=() if contact_sheet else None,
         overwrite=overwrite,
-        source_options={} if rate is None else {"rate": rate},
+        source_options=source_options,
+        removals=script.removals,
+        names=script.names,
     )
     with choose_progress(Path(video).name, quiet=quiet, as_json=as_json) as progress:
         outcome = run_job(
@@ -157,48 +153,11 @@ def track(
             stop_after=stop_after,
             resume=resume,
             snapshot_every=snapshot_every,
+            keep_snapshots=keep_snapshots,
             max_memory=limit,
             on_frame=progress.advance,
         )
     return report(outcome, as_json=as_json, quiet=quiet)
-
-
-def read_prompts(
-    strokes: Sequence[Path],
-    masks: Sequence[Path],
-    boxes: Sequence[str],
-    points: Sequence[str],
-    negative_points: Sequence[str],
-    polygons: Sequence[str],
-) -> list[Prompt]:
-    """Prompts on the first frame from the values of the command's options.
-
-    Raises:
-        UsageError: There is none.
-        PromptError: One cannot be read.
-    """
-    from vos.prompts import (
-        box_from_argument,
-        points_from_arguments,
-        polygon_from_argument,
-        read_masks,
-        read_strokes,
-    )
-
-    prompts: list[Prompt] = []
-    for path in strokes:
-        prompts += read_strokes(path)
-    for path in masks:
-        prompts += read_masks(path)
-    prompts += [box_from_argument(text) for text in boxes]
-    prompts += points_from_arguments(points, negative_points)
-    prompts += [polygon_from_argument(text) for text in polygons]
-    if not prompts:
-        raise UsageError(
-            "no prompt: say what to track with --first-frame-stroke, --mask, --box, --point or --polygon "
-            "(see vos track --help)"
-        )
-    return prompts
 
 
 def default_output(video: str) -> Path:
