@@ -56,7 +56,8 @@ def heard(clip: Path, *said: object, names: dict[int, str] | None = None) -> Pro
 def test_frame_and_object_hold_for_the_prompts_that_follow(clip: Path) -> None:
     script = heard(
         clip, "--box", "1,1,9,9", "--object", "bird", "--box", "2,2,9,9", "--at", "5", "--point", "3,3",
-        "--negative-point", "8,8", "--point", "4,4", "--object", "7", "--direction", "both", "--box", "2,2,5,5", "--box", "9:2,2,5,5",
+        "--negative-point", "8,8", "--point", "4,4", "--object", "7", "--direction", "both", "--box", "2,2,5,5",
+        "--box", "9:2,2,5,5",
     )  # fmt: skip
     wanted: list[Prompt] = [
         Box(1, 1, 9, 9),
