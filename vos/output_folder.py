@@ -121,20 +121,21 @@ class OutputFolder:
         Raises:
             OutputError: The folder holds something and neither is allowed, or it cannot be written.
         """
-        if self.root.exists():
-            if not self.root.is_dir():
-                raise OutputError(f"{self.root}: is a file, not a folder; choose another --output")
-            if not overwrite and not (resume and self.is_started()) and self._holds_something():
-                wanted = "holds no run.json to resume from" if resume else "is not empty"
-                raise OutputError(
-                    f"{self.root}: {wanted}; choose another --output, or pass --overwrite to replace what a "
-                    "former run wrote there"
-                )
-        parent = next(p for p in [self.root, *self.root.absolute().parents] if p.exists())
-        if not parent.is_dir():
-            raise OutputError(f"{self.root}: cannot be created, {parent} is a file; choose another --output")
-        if not os.access(parent, os.W_OK | os.X_OK):
-            raise OutputError(f"{self.root}: cannot be written, no permission in {parent}; choose another --output")
+        with self._writing():  # a name that is too long, or a link to itself, fails at the first look
+            if self.root.exists():
+                if not self.root.is_dir():
+                    raise OutputError(f"{self.root}: is a file, not a folder; choose another --output")
+                if not overwrite and not (resume and self.is_started()) and self._holds_something():
+                    wanted = "holds no run.json to resume from" if resume else "is not empty"
+                    raise OutputError(
+                        f"{self.root}: {wanted}; choose another --output, or pass --overwrite to replace what a "
+                        "former run wrote there"
+                    )
+            parent = next(p for p in [self.root, *self.root.absolute().parents] if p.exists())
+            if not parent.is_dir():
+                raise OutputError(f"{self.root}: cannot be created, {parent} is a file; choose another --output")
+            if not os.access(parent, os.W_OK | os.X_OK):
+                raise OutputError(f"{self.root}: cannot be written, no permission in {parent}; choose another --output")
 
     def is_started(self) -> bool:
         """Whether a run has begun here: it writes run.json before anything else."""
@@ -202,7 +203,9 @@ class OutputFolder:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"{self.root}: cannot be written ({error.strerror or error})") from error
+            raise OutputError(
+                f"{self.root}: cannot be written ({error.strerror or error}); choose another --output"
+            ) from error
 
 
 def _is_mask(path: Path) -> bool:

@@ -78,6 +78,9 @@ class CompactVideoModel:
             CheckpointError: The file is missing, unreadable, or not of this model.
         """
         path = weights or Path(str(files("seem_model"))) / "weights" / WEIGHTS_NAME
+        if path.exists() and not path.is_file():
+            # Reading a pipe waits for ever, reading a device may never end.
+            raise CheckpointError(f"{path}: not a regular file; give a safetensors file")
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             tensors = load_file(path)

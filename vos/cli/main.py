@@ -6,6 +6,7 @@ Exit status: 0 done, 1 failed, 2 usage, 130 interrupted.
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import click
@@ -31,6 +32,9 @@ COMMANDS: dict[str, CommandEntry] = {
 }
 
 
+_CONTROL_CHARACTERS = re.compile(r"\n(?!  )|[\x00-\x09\x0b-\x1f\x7f]")
+
+
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
@@ -46,6 +50,14 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 @click.option("--version", is_flag=True, callback=_print_version, expose_value=False, is_eager=True)
 def cli() -> None:
     """Segment and track objects through video from one prompt on the first annotated frame."""
+
+
+def printable(message: str) -> str:
+    """A message with control characters escaped: file names may hold line feeds and terminal codes.
+
+    A line feed before two spaces stays: that is how lists are printed.
+    """
+    return _CONTROL_CHARACTERS.sub(lambda found: repr(found[0])[1:-1], message)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -67,6 +79,6 @@ def main(argv: list[str] | None = None) -> None:
         exit_code = getattr(error, "exit_code", None)
         if exit_code is None:
             raise
-        click.echo(f"vos: error: {error}", err=True)
+        click.echo(f"vos: error: {printable(str(error))}", err=True)
         sys.exit(exit_code)
     sys.exit(status if isinstance(status, int) else 0)

@@ -10,6 +10,7 @@ from vos.errors import PromptError
 from vos.prompts.base import Prompt
 from vos.prompts.label_image import read_label_image
 from vos.prompts.mask import Mask
+from vos.prompts.regular_file import check_regular_file
 from vos.prompts.script import read_prompt_script
 from vos.prompts.stroke import Stroke
 
@@ -62,10 +63,9 @@ def _ids(labels: np.ndarray) -> list[int]:
 
 
 def _begins_like_png(path: str | Path) -> bool:
+    check_regular_file(path)
     try:
         with open(path, "rb") as file:
             return file.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE
-    except FileNotFoundError:
-        raise PromptError(f"{path}: no such file") from None
     except OSError as error:
         raise PromptError(f"{path}: {error.strerror}") from None

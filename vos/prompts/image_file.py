@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import PromptError
+from vos.prompts.regular_file import check_regular_file
 
 # 8K UHD twice over. A PNG of a few kilobytes can claim gigapixels; nothing is decoded before this check.
 MAX_PIXELS = 64 * 1024 * 1024
@@ -23,12 +24,11 @@ def opened_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     Raises:
         PromptError: the file is missing, of another format, too large, truncated or damaged.
     """
+    check_regular_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path)
-    except FileNotFoundError:
-        raise PromptError(f"{path}: no such file") from None
     except OSError as error:  # includes PIL.UnidentifiedImageError
         reason = error.strerror or "not an image that can be read"
         raise PromptError(f"{path}: {reason}") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vos.errors import PromptError
+from vos.prompts.regular_file import check_regular_file
 
 MAX_BYTES = 64 * 1024 * 1024
 # Far beyond any coordinate, far below where floats lose whole numbers.
@@ -98,13 +99,12 @@ def read_json(path: str | Path) -> JsonNode:
         PromptError: the file is missing, larger than 64 MiB, or not JSON.
     """
     path = Path(path)
+    check_regular_file(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PromptError(f"{path}: more than {MAX_BYTES >> 20} MiB, too large for prompts")
         text = path.read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_refuse_constant)
-    except FileNotFoundError:
-        raise PromptError(f"{path}: no such file") from None
     except OSError as error:
         raise PromptError(f"{path}: {error.strerror}") from None
     except json.JSONDecodeError as error:
