@@ -18,6 +18,6 @@ def check_regular_file(path: str | Path) -> None:
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         raise PromptError(f"{path}: {getattr(error, 'strerror', None) or 'not a usable path'}") from None
     if stat.S_ISDIR(mode):
-        raise PromptError(f"{path}: a folder; give a file")
+        raise PromptError(f"{path}: a directory; give a file")
     if not stat.S_ISREG(mode):
         raise PromptError(f"{path}: not a regular file; save its content to one")
