@@ -26,6 +26,13 @@ from seem_model.seem import Seem
 QUERY_KEY = "sem_seg_head.predictor.query_feat.weight"
 LANGUAGE_PREFIX = "sem_seg_head.predictor.lang_encoder."
 _MODEL_PREFIXES = ("backbone.", "sem_seg_head.")
+# Parts of a model by the start of their keys; the first that matches counts.
+_PARTS = {
+    "text encoder": LANGUAGE_PREFIX,
+    "decoder": "sem_seg_head.predictor.",
+    "pixel decoder": "sem_seg_head.pixel_decoder.",
+    "backbone": "backbone.",
+}
 # Constants of training and evaluation; nothing here reads them.
 _OPTIONAL_KEYS = frozenset({"dilation_kernel", "criterion.empty_weight"})
 _WRAPPER_PREFIXES = ("module.", "model.")
@@ -160,6 +167,49 @@ def _fits(tensors: Mapping[str, Tensor], config: SeemConfig) -> bool:
 def matching_configs(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Names of the configurations that the tensors fit; behaviours of one backbone cannot be told apart."""
     return tuple(name for name, config in CONFIGS.items() if _fits(tensors, config))
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a weights file holds.
+
+    Attributes:
+        fits: Names of the configurations that its tensors fit.
+        num_queries: Learned object queries; None if it has no such table.
+        parameters: Number of values by part of the model.
+        tensors: How many there are.
+        dtypes: Their types, ascending.
+        sha256: Of the file.
+    """
+
+    fits: tuple[str, ...]
+    num_queries: int | None
+    parameters: dict[str, int]
+    tensors: int
+    dtypes: tuple[str, ...]
+    sha256: str
+
+
+def describe_checkpoint(path: Path) -> CheckpointInfo:
+    """Reads a weights file and says what it is.
+
+    Raises:
+        CheckpointError: If the file cannot be read.
+    """
+    tensors = read_tensors(path)
+    parameters = dict.fromkeys((*_PARTS, "other"), 0)
+    for key, value in tensors.items():
+        part = next((name for name, prefix in _PARTS.items() if key.startswith(prefix)), "other")
+        parameters[part] += value.numel()
+    queries = tensors.get(QUERY_KEY)
+    return CheckpointInfo(
+        fits=matching_configs(tensors),
+        num_queries=None if queries is None else queries.shape[0],
+        parameters={part: count for part, count in parameters.items() if count},
+        tensors=len(tensors),
+        dtypes=tuple(sorted({str(value.dtype).removeprefix("torch.") for value in tensors.values()})),
+        sha256=file_sha256(path),
+    )
 
 
 def file_sha256(path: Path) -> str:

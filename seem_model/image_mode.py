@@ -180,10 +180,9 @@ class ImageSegmenter:
                     f"prompt {index + 1} is {mask.shape[1]}x{mask.shape[0]}, "
                     f"its picture {picture.source_size[1]}x{picture.source_size[0]}"
                 )
-            # Unlike the release, thin strokes survive: every input pixel that they touch counts when shrinking.
-            shrinking = height < mask.shape[0]
-            mode, least = (cv2.INTER_AREA, 0.0) if shrinking else (cv2.INTER_LINEAR, 0.5)
-            small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=mode) > least
+            # Unlike the release, thin strokes survive: an input pixel counts if they touch it.
+            mode = cv2.INTER_AREA if height < mask.shape[0] else cv2.INTER_NEAREST
+            small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=mode) > 0
             if name is not None and not small.any():
                 raise ModelInputError(f"{name} {index + 1} is empty: it marks no pixel of the picture")
             resized.append(small)

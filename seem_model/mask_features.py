@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seem_model.layers import precise_conv2d
+
 
 class MaskFeatureConv(nn.Conv2d):
     """The convolution that makes mask features of the finest decoder map; odd kernel, same size, with bias."""
@@ -52,7 +54,7 @@ class MaskFeatures:
     def full(self) -> Tensor:
         """(B, M, H/4, W/4), computed on first use and kept."""
         if self._full is None:
-            self._full = F.conv2d(self._fine, self._weight, self._bias, padding=self._padding)
+            self._full = precise_conv2d(self._fine, self._weight, self._bias, padding=self._padding)
         return self._full
 
     def reduced(self, size: tuple[int, int]) -> Tensor:
@@ -74,7 +76,7 @@ class MaskFeatures:
         padded = F.pad(self._fine, (padding,) * 4)
         boxed = F.avg_pool2d(padded, 2, stride=1)
         first = factor // 2 - 1
-        return F.conv2d(boxed[..., first:, first:], self._weight, self._bias, stride=factor)
+        return precise_conv2d(boxed[..., first:, first:], self._weight, self._bias, stride=factor)
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Mask logits of mask embeddings at full resolution.

@@ -11,7 +11,7 @@ model's input picture, without its padding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,14 @@ from torch import Tensor
 from seem_model.attention_table import DEMO, V0, AttentionTable
 from seem_model.compact.decoder import PromptTokens
 from seem_model.compact.memory import FrameMemory
-from seem_model.compact.video import FrameDecode, PromptMaps
+from seem_model.compact.video import FrameDecode, PromptMaps, ReferencePicture
 from seem_model.configs import HIDDEN_DIM, NUM_LEVELS
 from seem_model.decoder.inputs import DecoderInputs, PointPrompts
 from seem_model.decoder.visual_sampler import MAX_POINTS
 from seem_model.errors import ModelInputError
 from seem_model.image_mode import ImageSegmenter
+from seem_model.language.encoder import LanguageEncoder
+from seem_model.language.tokenizer import installed_tokenizer
 from seem_model.seem import EncodedImage, Seem
 from seem_model.store import load_seem
 
@@ -61,6 +63,7 @@ class TrackableSeem:
         device: Where to compute.
         short_side: The shorter side of the input picture in pixels; the release uses 512.
         memory_prompts: Whether the previous mask prompts the next frame.
+        load_language: Reads the text encoder, if `model` has none. Called when words first prompt an object.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class TrackableSeem:
         device: torch.device,
         short_side: int = 512,
         memory_prompts: bool = False,
+        load_language: Callable[[], LanguageEncoder] | None = None,
     ) -> None:
         self.name = name
         self.weights_sha256 = weights_sha256
@@ -80,6 +84,8 @@ class TrackableSeem:
         self.memory_prompts = memory_prompts
         self.network = model.to(device)
         self._segmenter = ImageSegmenter(model, short_side=short_side)
+        self._load_language = load_language or (lambda: model.language)
+        self._language: LanguageEncoder | None = None
         # Projected tokens of the last reference: the same object is handed back frame after frame.
         self._prepared: tuple[PromptTokens, PointPrompts] | None = None
 
@@ -99,6 +105,7 @@ class TrackableSeem:
             weights_sha256=loaded.weights_sha256,
             device=device,
             short_side=short_side,
+            load_language=lambda: load_seem(name, weights=weights, with_text=True).model.language,
         )
 
     @property
@@ -132,6 +139,35 @@ class TrackableSeem:
         image, decoder = features.image, self.network.decoder
         points = decoder.sample_points(image.pixels, image.pad_mask(positive), image.pad_mask(negative), table=V0)
         return self._decode(features, DecoderInputs(spatial=points), points.positive, V0).sigmoid()
+
+    def masks_from_descriptions(self, features: SeemFrame, descriptions: Sequence[str | ReferencePicture]) -> Tensor:
+        """Mask probabilities (N, h, w) of objects given in words or by other pictures; from then on the mask prompts.
+
+        Raises:
+            ModelInputError: If nothing in the frame answers to a description, or the model has no text encoder.
+            MissingExtraError: If the packages for text are not installed.
+        """
+        return torch.stack([self._mask_described(features, description) for description in descriptions])
+
+    def _mask_described(self, features: SeemFrame, description: str | ReferencePicture) -> Tensor:
+        decoder = self.network.decoder
+        if isinstance(description, str):
+            if self._language is None:
+                self._language = self._load_language().to(self.device)
+            text = self._language(installed_tokenizer()([description]))
+            group = decoder.table.text_queries
+            output = decoder(features.image.pixels, DecoderInputs(grounding=text.prompts()), groups=frozenset({group}))
+            chosen = output.text_scores(text.sentences, self._language.logit_scale).argmax(dim=2)
+            logits, name = features.image.upsample(output.mask_logits(group, chosen)[:, 0]), f'"{description}"'
+        else:
+            other = self.encode_image(description.rgb)
+            marked = self.shrink_masks(other, [description.mask]) > 0
+            points = decoder.sample_points(other.image.pixels, other.image.pad_mask(marked), table=DEMO)
+            logits = self._decode(features, DecoderInputs(visual=points), points.positive, DEMO)
+            name = "the referring picture"
+        if not (logits > 0).any():
+            raise ModelInputError(f"nothing in this frame answers to {name}; prompt another frame, or draw the object")
+        return logits[0].sigmoid()
 
     def reference(self, features: SeemFrame, masks: Tensor) -> PromptTokens:
         """Tokens of the annotated frame for objects with masks (N, h, w) in [0, 1].

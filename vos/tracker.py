@@ -19,8 +19,8 @@ from seem_model.aggregation import aggregate
 from vos.errors import PromptError, VideoError
 from vos.masks import label_map, soft_masks
 from vos.memory import MemoryPolicy, MemoryPrompts
-from vos.prompts import Mask, Prompt
-from vos.prompts.maps import prompt_maps
+from vos.prompts import Mask, Prompt, VisualPrompt
+from vos.prompts.maps import description_of, prompt_maps
 from vos.results import FrameResult
 from vos.video_model import VideoModel, load_model
 
@@ -260,19 +260,27 @@ class VideoTracker:
         by_object: dict[int, list[Prompt]] = {}
         for prompt in prompts:
             by_object.setdefault(prompt.object_id, []).append(prompt)
+        descriptions = {object_id: description_of(own) for object_id, own in by_object.items()}
+        described = {object_id: value for object_id, value in descriptions.items() if value is not None}
         exact = {
             object_id: np.logical_or.reduce([prompt.pixels for prompt in own if isinstance(prompt, Mask)])
             for object_id, own in by_object.items()
             if any(isinstance(prompt, Mask) for prompt in own)
         }
-        to_segment = [object_id for object_id in by_object if object_id not in exact]
-        maps = [prompt_maps(by_object[object_id], width, height) for object_id in to_segment]
+        to_segment = [object_id for object_id in by_object if object_id not in exact and object_id not in described]
+        maps = [
+            prompt_maps([prompt for prompt in by_object[object_id] if isinstance(prompt, VisualPrompt)], width, height)
+            for object_id in to_segment
+        ]
+        drawn: dict[int, Tensor] = {}
+        if described:
+            found = self.model.masks_from_descriptions(features, list(described.values()))
+            drawn |= zip(described, found, strict=True)
 
         # Nothing of the tracker has changed up to here: a prompt that cannot be used leaves no trace.
         self._set_objects(tuple(sorted({*known, *by_object})))
         slots = [known.index(i) if i in known else None for i in self._object_ids]
         logits, presence = _pick(logits, slots), _pick(presence, slots)
-        drawn: dict[int, Tensor] = {}
         if exact:
             drawn |= zip(exact, self.model.shrink_masks(features, list(exact.values())), strict=True)
         if to_segment:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seem_model.compact.decoder import PromptTokens
     from seem_model.compact.memory import FrameMemory
     from seem_model.compact.pyramid import ImageFeatures
-    from seem_model.compact.video import FrameDecode, PromptMaps
+    from seem_model.compact.video import FrameDecode, PromptMaps, ReferencePicture
 
 
 class VideoModel(Protocol):
@@ -38,6 +38,11 @@ class VideoModel(Protocol):
 
     def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
         """Prompts of N objects -> (N, h, w)."""
+
+    def masks_from_descriptions(
+        self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
+    ) -> Tensor:
+        """N objects in words, or as other pictures show them -> (N, h, w)."""
 
     def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
         """Referring visual prompt: tokens of N objects in their annotated frame, kept for ever."""

@@ -18,7 +18,7 @@ from pipelines.benchmarks.clips import write_clip
 from seem_model.compact.decoder import PromptTokens
 from seem_model.compact.memory import FrameMemory
 from seem_model.compact.pyramid import ImageFeatures
-from seem_model.compact.video import FrameDecode, PromptMaps
+from seem_model.compact.video import FrameDecode, PromptMaps, ReferencePicture
 from vos.export import BackgroundSink, PalettePngSink
 from vos.plan import plan_of
 from vos.prompts import PromptScript
@@ -90,6 +90,12 @@ class _TimedModel:
     def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
         with self._stage("prompt"):
             return self._model.masks_from_prompts(features, prompts)
+
+    def masks_from_descriptions(
+        self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
+    ) -> Tensor:
+        with self._stage("prompt"):
+            return self._model.masks_from_descriptions(features, descriptions)
 
     def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
         with self._stage("prompt"):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seem_model.configs import FocalNetConfig
-from seem_model.layers import FeedForward
+from seem_model.layers import FeedForward, precise_conv2d
 
 
 def _conv(convolution: nn.Module, x: Tensor) -> Tensor:
@@ -33,7 +33,9 @@ class PatchEmbed(nn.Module):
         stride = self.proj.stride[0]
         if height % stride or width % stride:
             x = F.pad(x, (0, 0, 0, -width % stride, 0, -height % stride))
-        result: Tensor = self.norm(_conv(self.proj, x))
+        weight, bias = self.proj.weight, self.proj.bias
+        x = precise_conv2d(x.permute(0, 3, 1, 2), weight, bias, stride=stride, padding=int(self.proj.padding[0]))
+        result: Tensor = self.norm(x.permute(0, 2, 3, 1))
         return result
 
 
@@ -63,7 +65,7 @@ class FocalModulation(nn.Module):
             total = gated if total is None else total + gated
         summary = F.gelu(context.mean(dim=(1, 2), keepdim=True))
         modulator = (summary * gates[..., -1:] + total) / (self.focal_levels + 1)
-        result: Tensor = self.proj(query * _conv(self.h, modulator))
+        result: Tensor = self.proj(query * F.linear(modulator, self.h.weight[:, :, 0, 0], self.h.bias))
         return result
 
 

@@ -25,7 +25,7 @@ from seem_model.compact.memory import FrameMemory
 from seem_model.compact.model import CompactSEEM
 from seem_model.compact.prompting import PromptKind
 from seem_model.compact.pyramid import ImageFeatures
-from seem_model.errors import CheckpointError
+from seem_model.errors import CheckpointError, ModelInputError
 
 WEIGHTS_NAME = "compact.safetensors"
 
@@ -37,6 +37,14 @@ class PromptMaps:
     positive: np.ndarray
     negative: np.ndarray
     kind: PromptKind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferencePicture:
+    """An object as another picture shows it: (H, W, 3) uint8 RGB and the (H, W) bool pixels that mark it there."""
+
+    rgb: np.ndarray
+    mask: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,19 @@ class CompactVideoModel:
         negative = self._to_grid(features, [prompt.negative for prompt in prompts])
         kind = torch.tensor([[int(prompt.kind) for prompt in prompts]], device=self.device)
         return self.network.segment_prompt(features, positive, negative, kind)[-1].mask_logits[0].sigmoid()
+
+    def masks_from_descriptions(
+        self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
+    ) -> Tensor:
+        """The compact model reads no words and no other pictures.
+
+        Raises:
+            ModelInputError: Always.
+        """
+        raise ModelInputError(
+            "the compact model reads masks, strokes, points, boxes and polygons only; a text or reference prompt needs "
+            "a SEEM checkpoint: --model seem-focalt-v1"
+        )
 
     def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
         """Tokens of the annotated frame for objects with masks (N, h, w)."""

@@ -8,8 +8,10 @@ class GoldenMismatch(AssertionError):
 
     Attributes:
         deviation: The largest difference, in standard deviations of the tensor.
+        row: Where it is along the second axis, which for what the decoder answers is the query.
     """
 
-    def __init__(self, message: str, deviation: float) -> None:
+    def __init__(self, message: str, deviation: float, row: int) -> None:
         super().__init__(message)
         self.deviation = deviation
+        self.row = row

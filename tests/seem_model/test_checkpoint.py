@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from seem_model import checkpoint, store
 from seem_model.checkpoint import convert_to_safetensors, fit_report, load_checkpoint, read_tensors
@@ -17,6 +19,7 @@ from seem_model.seem import Seem
 from seem_model.store import load_seem, verify
 from seem_model.zoo import RELEASES
 from tests.seem_model.tiny import picture, tiny_config, tiny_model
+from vos.cli.weights import weights as weights_command
 
 CONFIG = tiny_config("v1")
 
@@ -127,6 +130,18 @@ def test_weights_that_are_not_numbers_are_refused(monkeypatch: pytest.MonkeyPatc
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"none\.pt: no such weights file"):
         load_checkpoint(tmp_path / "none.pt", CONFIG)
+
+
+def test_info_says_what_a_weights_file_holds(weights: Path, known_tiny: None) -> None:
+    done = CliRunner().invoke(weights_command, ["info", str(weights), "--json"], catch_exceptions=False)
+    about = json.loads(done.output)
+    state = tiny_model("v1").state_dict()
+    assert about["fits"] == [CONFIG.name] and about["num_queries"] == CONFIG.num_queries
+    assert about["tensors"] == len(state) and about["sha256"] == checkpoint.file_sha256(weights)
+    assert sum(about["parameters"].values()) == sum(value.numel() for value in state.values())
+    assert set(about["parameters"]) == {"backbone", "pixel decoder", "decoder", "other"}
+    plain = CliRunner().invoke(weights_command, ["info", str(weights)], catch_exceptions=False).output
+    assert CONFIG.name in plain and about["sha256"] in plain
 
 
 def test_safetensors_hold_the_same_tensors(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from seem_model.errors import CheckpointError, ModelInputError
+from seem_model.errors import CheckpointError, MissingExtraError, ModelInputError
+from seem_model.image_mode import ImageSegmenter
 from seem_model.tracking import TrackableSeem
 from tests.seem_model.tiny import disc, picture, tiny_model
-from vos.prompts import Box, Mask, Points, Text
+from vos.errors import PromptError
+from vos.prompts import Box, Mask, Points, ReferenceImage, Text
 from vos.snapshot_file import load_state, save_state
 from vos.tracker import VideoTracker
 from vos.video_model import load_model
@@ -103,10 +105,44 @@ def test_an_object_without_pixels_is_absent_and_does_not_disturb() -> None:
         model.masks_from_prompts(first, [PromptMaps(nothing, nothing, PromptKind.STROKE)])
 
 
-def test_prompts_of_words_are_refused_with_the_kind_named() -> None:
-    with pytest.raises(Exception, match="text prompt") as caught:
-        VideoTracker(video_model()).step(frames()[0], [Text("the red disc")])
-    assert caught.value.exit_code == 2
+def test_words_and_referring_pictures_find_an_object_that_is_then_tracked() -> None:
+    pytest.importorskip("ftfy")
+    model = TrackableSeem(
+        tiny_model("v1"),
+        name="tiny",
+        weights_sha256="0" * 64,
+        device=torch.device("cpu"),
+        short_side=64,
+        load_language=lambda: tiny_model("v1", with_text=True).language,
+    )
+    first, second, _ = frames()
+    region = Mask(disc(80, 112, 0.35, 0.3))
+    prompts = [Text("the red disc", object_id=1), ReferenceImage(picture(80, 112), region, object_id=2), PROMPTS[1]]
+    try:
+        tracker = VideoTracker(model, absent_below=0.0)
+        result = tracker.step(first, prompts)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    assert result.object_ids == (1, 2, 5) and result.presence == (1.0, 1.0, 1.0)
+    assert tracker.step(second).labels.shape == SIZE
+    alone = VideoTracker(model, absent_below=0.0, keep_soft_masks=True).step(first, [prompts[1]])
+    with torch.inference_mode():
+        here, other = model.encode_image(first), ImageSegmenter(model.network, short_side=64)
+        answer = other.from_reference(other.encode(first), other.encode(picture(80, 112)), [region.pixels])[0]
+        assert here.image.size == other.encode(first).encoded.size
+    assert (alone.mask_of(2) == answer.mask).mean() > 0.95
+
+
+def test_a_description_stands_alone_and_must_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [Text("the red disc"), Box(60, 30, 80, 50)]
+    with pytest.raises(PromptError, match="must be the only prompt of its object"):
+        VideoTracker(video_model()).step(frames()[0], both)
+    with pytest.raises(ModelInputError, match="without its text encoder"):
+        VideoTracker(video_model()).step(frames()[0], both[:1])
+    model = video_model()
+    monkeypatch.setattr(model, "_decode", lambda features, *_: torch.full((1, *features.image.size), -1.0))
+    with pytest.raises(ModelInputError, match="nothing in this frame answers to the referring picture"):
+        VideoTracker(model).step(frames()[0], [ReferenceImage(picture(), Mask(disc(80, 112, 0.35, 0.3)))])
 
 
 def test_the_tracker_takes_released_models_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,16 @@
 
 Inside the decoder a query reads the pixels whose mask logit is at least 0. Of the about 10^6 logits of a pass a few
 lie within rounding of 0, and there the released code and ours may decide differently; all that follows then differs
-in the third digit. A pass that does not equal a golden file is therefore run again with the nearest such decisions
-turned round, and must then equal it to full precision.
+in the third digit. Neither is wrong: with pseudo-random weights both are 1e-5 standard deviations from what float64
+gives, and a tie is nearer than that. A pass that does not equal a golden file is therefore run again with the nearest
+such decisions turned round, and must then equal it to full precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -19,10 +21,16 @@ from tests.seem_model.golden_mismatch import GoldenMismatch
 
 # Two runs of the same network differ by up to this much in mask logits, whose standard deviation is about 6.
 ROUNDING = 1e-4
-MOST_TIES = 12
+MOST_TRIES = 12
 
-# Distance from the threshold, number of the layer, index of the entry.
-Tie = tuple[float, int, int]
+
+class Tie(NamedTuple):
+    """An entry of a layer's attention mask that lies on the threshold."""
+
+    distance: float
+    layer: int
+    index: int
+    row: int
 
 
 @contextmanager
@@ -34,16 +42,14 @@ def _watched(decoder: Decoder, flipped: tuple[Tie, ...]) -> Iterator[list[Tie]]:
     def readable_pixels(x: Tensor, coarse: Tensor) -> Tensor:
         nonlocal layer
         logits = decoder.attention_logits(x, coarse)
-        nearest = logits.abs().flatten().topk(MOST_TIES, largest=False)
-        ties.extend(
-            (distance, layer, index)
-            for distance, index in zip(nearest.values.tolist(), nearest.indices.tolist(), strict=True)
-            if distance < ROUNDING
-        )
+        distances = logits.abs().flatten()
+        for index in (distances < ROUNDING).nonzero().flatten().tolist():
+            row = index // logits.shape[2] % logits.shape[1]
+            ties.append(Tie(float(distances[index]), layer, index, row))
         readable = logits >= 0
-        for _, at_layer, index in flipped:
-            if at_layer == layer:
-                readable.view(-1)[index].logical_not_()
+        for tie in flipped:
+            if tie.layer == layer:
+                readable.view(-1)[tie.index].logical_not_()
         layer += 1
         return readable
 
@@ -59,7 +65,8 @@ def decode_up_to_ties(
 ) -> DecoderOutput:
     """The output of a pass that `check` accepts: as it is, or with some ties decided the other way.
 
-    The ties are tried from the nearest on; a decision that brings the output closer to the golden file is kept.
+    Ties of the query that differs most are tried first, the nearest of them first, then those of other queries; a
+    decision that brings the output closer to the golden file is kept.
 
     Args:
         decoder: Whose pass it is.
@@ -74,7 +81,7 @@ def decode_up_to_ties(
     except GoldenMismatch as difference:
         first = best = difference
     kept: tuple[Tie, ...] = ()
-    for tie in sorted(ties)[:MOST_TIES]:
+    for tie in sorted(ties, key=lambda tie: (tie.row != first.row, tie.distance))[:MOST_TRIES]:
         with _watched(decoder, (*kept, tie)):
             output = run()
         try:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from seem_model.errors import ModelInputError
 from tests.vos.scenes import iou, moving_shapes
 from vos.errors import PromptError, VideoError
 from vos.prompts import Box, Mask, Points, Polygon, Prompt, Stroke, Text
@@ -160,7 +161,7 @@ def test_mistakes_are_explained(model: VideoModel) -> None:
         VideoTracker(model).step(frame)
     with pytest.raises(PromptError, match="100x100"):
         VideoTracker(model).step(frame, [Mask(np.ones((100, 100), bool))])
-    with pytest.raises(PromptError, match="needs a SEEM checkpoint"):
+    with pytest.raises(ModelInputError, match="needs a SEEM checkpoint"):
         VideoTracker(model).step(frame, [Text(text="the disc")])
     with pytest.raises(VideoError, match="uint8"):
         VideoTracker(model).step(frame.astype(np.float32), [Box(1, 1, 20, 20)])

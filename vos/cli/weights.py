@@ -21,7 +21,7 @@ _FOLDER = click.option(
 
 @click.group()
 def weights() -> None:
-    """List, fetch, check and convert the released SEEM checkpoints. Only `pull` uses the network."""
+    """List, fetch, describe, check and convert the released SEEM checkpoints. Only `pull` uses the network."""
 
 
 def _folder(given: Path | None) -> Path:
@@ -126,6 +126,39 @@ def verify_command(names: tuple[str, ...], folder: Path | None) -> None:
                 raise CheckpointError(f"{path}: fits none of the known SEEM configurations")
             fits = ", ".join(fitting)
         click.echo(f"{path}: fits {fits}, sha256 {digest}")
+
+
+@weights.command()
+@click.argument("name")
+@_FOLDER
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def info(name: str, folder: Path | None, as_json: bool) -> None:
+    """What a stored model or a weights file holds: configurations it fits, tensors by part, size, hash."""
+    from seem_model.checkpoint import describe_checkpoint
+
+    path, release = _stored_or_file(name, _folder(folder))
+    about = describe_checkpoint(path)
+    described = {
+        "file": str(path),
+        "release": None if release is None else release.name,
+        "fits": list(about.fits),
+        "num_queries": about.num_queries,
+        "parameters": about.parameters,
+        "tensors": about.tensors,
+        "dtypes": list(about.dtypes),
+        "bytes": path.stat().st_size,
+        "sha256": about.sha256,
+    }
+    if as_json:
+        click.echo(json.dumps(described))
+        return
+    click.echo(f"{path}: {described['bytes'] / 1e6:.1f} MB, {about.tensors} tensors of {', '.join(about.dtypes)}")
+    click.echo(f"fits      {', '.join(about.fits) or 'none of the known SEEM configurations'}")
+    if about.num_queries is not None:
+        click.echo(f"queries   {about.num_queries}")
+    for part, count in about.parameters.items():
+        click.echo(f"{count / 1e6:7.1f} M  {part}")
+    click.echo(f"sha256    {about.sha256}")
 
 
 @weights.command()

@@ -10,20 +10,44 @@ import numpy as np
 from vos.errors import PromptError
 from vos.prompts.base import Prompt, VisualPrompt
 from vos.prompts.points import Points
+from vos.prompts.reference import ReferenceImage
+from vos.prompts.text import Text
 
 if TYPE_CHECKING:
-    from seem_model.compact.video import PromptMaps
+    from seem_model.compact.video import PromptMaps, ReferencePicture
 
 # Kinds of prompt, the one that says most about the object's extent first: it decides how a mixture is read.
 _KINDS_BY_EXTENT = ("mask", "polygon", "box", "stroke", "points")
 
 
-def prompt_maps(prompts: Sequence[Prompt], width: int, height: int) -> PromptMaps:
+def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
+    """What describes an object that is not drawn in this frame: words, or another picture. None: it is drawn.
+
+    Raises:
+        PromptError: An object is described more than once, or described and drawn.
+    """
+    from seem_model.compact.video import ReferencePicture
+
+    described = next((prompt for prompt in prompts if not isinstance(prompt, VisualPrompt)), None)
+    if described is None:
+        return None
+    if len(prompts) > 1:
+        raise PromptError(
+            f"{described.where} must be the only prompt of its object in its frame; give the others another object id, "
+            "or leave it out"
+        )
+    if isinstance(described, Text):
+        return described.text
+    if isinstance(described, ReferenceImage):
+        return ReferencePicture(described.image, described.region_mask())
+    raise PromptError(f"{described.where}: prompts of kind {described.kind} cannot be tracked")
+
+
+def prompt_maps(prompts: Sequence[VisualPrompt], width: int, height: int) -> PromptMaps:
     """Joins all prompts of one object in one frame.
 
     Raises:
-        PromptError: They only say what the object is not, or a prompt is of a kind that marks no pixels (text,
-            reference image), which this model cannot use.
+        PromptError: They only say what the object is not.
     """
     from seem_model.compact.prompting import PromptKind
     from seem_model.compact.video import PromptMaps
@@ -31,11 +55,6 @@ def prompt_maps(prompts: Sequence[Prompt], width: int, height: int) -> PromptMap
     positive = np.zeros((height, width), bool)
     negative = np.zeros((height, width), bool)
     for prompt in prompts:
-        if not isinstance(prompt, VisualPrompt):
-            raise PromptError(
-                f"{prompt.where}: the compact model reads masks, strokes, points, boxes and polygons only; "
-                f"a {prompt.kind} prompt needs a SEEM checkpoint"
-            )
         positive |= prompt.rasterise(width, height)
         if isinstance(prompt, Points):
             negative |= prompt.rasterise_negative(width, height)
