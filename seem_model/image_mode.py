@@ -22,7 +22,7 @@ from seem_model.decoder.output import DecoderOutput
 from seem_model.errors import ModelInputError
 from seem_model.language.tokenizer import Tokens
 from seem_model.postprocess import SCORE_THRESHOLD, Segment, panoptic_map, resize_mask_logits
-from seem_model.seem import EncodedImage, Seem
+from seem_model.seem import EncodedImage, Seem, check_picture_size
 
 SHORT_SIDE = 512
 # A picture this elongated or large is refused before memory runs out.
@@ -96,6 +96,7 @@ class ImageSegmenter:
         """rgb: (H, W, 3) uint8."""
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
             raise ModelInputError(f"a picture must be (height, width, 3) uint8 RGB, not {rgb.shape} {rgb.dtype}")
+        check_picture_size(*rgb.shape[:2])
         height, width = self.input_size(*rgb.shape[:2])
         resized = Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC)
         return EncodedPicture(self.model.encode_image(np.array(resized)), (rgb.shape[0], rgb.shape[1]))

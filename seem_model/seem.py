@@ -21,6 +21,17 @@ from seem_model.pixel_decoders.fpn import FpnPixelDecoder
 _PIXEL_DECODERS = {"fpn": FpnPixelDecoder, "deformable": DeformablePixelDecoder}
 
 
+MIN_SIDE = 4
+
+
+def check_picture_size(height: int, width: int) -> None:
+    """Raises ModelInputError for a picture in which there is nothing to segment."""
+    if min(height, width) < MIN_SIDE:
+        raise ModelInputError(
+            f"a picture of {width}x{height} pixels is too small to segment; both sides must have at least {MIN_SIDE}"
+        )
+
+
 @dataclass(frozen=True)
 class EncodedImage:
     """An image as the decoder sees it.
@@ -117,7 +128,8 @@ class Seem(nn.Module):
             image: (H, W, 3) uint8 RGB.
 
         Raises:
-            ModelInputError: If the image is not of that form, or larger than the model's fixed size.
+            ModelInputError: If the image is not of that form, has a side under `MIN_SIDE` pixels, or is larger than
+                the model's fixed size.
         """
         prepared, size = self.prepare(image)
         pixels: PixelFeatures = self.sem_seg_head.pixel_decoder(self.backbone_features(prepared))
@@ -131,6 +143,7 @@ class Seem(nn.Module):
                 f"an image must be (height, width, 3) uint8 RGB, this one is {tuple(tensor.shape)} {tensor.dtype}"
             )
         height, width = tensor.shape[:2]
+        check_picture_size(height, width)
         fixed = self.config.fixed_size
         if fixed is not None and max(height, width) > fixed:
             raise ModelInputError(

@@ -55,10 +55,22 @@ def test_a_thin_stroke_survives_a_strong_reduction() -> None:
     assert answer.mask.shape == size
 
 
-def test_a_picture_of_one_pixel_is_segmented() -> None:
-    tool = segmenter()
-    (answer,) = tool.from_masks(tool.encode(np.full((1, 1, 3), 90, np.uint8)), [np.ones((1, 1), bool)])
-    assert answer.mask.shape == (1, 1)
+@pytest.mark.parametrize("size", [(1, 1), (3, 200)])
+def test_a_picture_with_nothing_to_segment_is_refused(size: tuple[int, int]) -> None:
+    grey = np.full((*size, 3), 90, np.uint8)
+    message = f"{size[1]}x{size[0]} pixels is too small"
+    with pytest.raises(ModelInputError, match=message):
+        segmenter().encode(grey)
+    with pytest.raises(ModelInputError, match=message):
+        tiny_model("v1").encode_image(grey)
+
+
+def test_a_thin_stroke_survives_when_the_picture_is_enlarged() -> None:
+    tool = segmenter("v1")
+    encoded = tool.encode(picture(60, 84))
+    dots = np.zeros((12, 60, 84), bool)
+    dots[range(12), range(5, 53, 4), 10] = True
+    assert len(tool.from_masks(encoded, list(dots))) == 12
 
 
 def test_a_reference_may_have_another_size() -> None:

@@ -138,21 +138,22 @@ def info(name: str, folder: Path | None, as_json: bool) -> None:
 
     path, release = _stored_or_file(name, _folder(folder))
     about = describe_checkpoint(path)
-    described = {
-        "file": str(path),
-        "release": None if release is None else release.name,
-        "fits": list(about.fits),
-        "num_queries": about.num_queries,
-        "parameters": about.parameters,
-        "tensors": about.tensors,
-        "dtypes": list(about.dtypes),
-        "bytes": path.stat().st_size,
-        "sha256": about.sha256,
-    }
+    size = path.stat().st_size
     if as_json:
+        described = {
+            "file": str(path),
+            "release": None if release is None else release.name,
+            "fits": about.fits,
+            "num_queries": about.num_queries,
+            "parameters": about.parameters,
+            "tensors": about.tensors,
+            "dtypes": about.dtypes,
+            "bytes": size,
+            "sha256": about.sha256,
+        }
         click.echo(json.dumps(described))
         return
-    click.echo(f"{path}: {described['bytes'] / 1e6:.1f} MB, {about.tensors} tensors of {', '.join(about.dtypes)}")
+    click.echo(f"{path}: {size / 1e6:.1f} MB, {about.tensors} tensors of {', '.join(about.dtypes)}")
     click.echo(f"fits      {', '.join(about.fits) or 'none of the known SEEM configurations'}")
     if about.num_queries is not None:
         click.echo(f"queries   {about.num_queries}")
