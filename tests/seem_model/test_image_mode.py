@@ -100,7 +100,7 @@ def test_what_is_no_picture_is_refused(image: np.ndarray) -> None:
 
 def test_a_picture_that_would_become_enormous_is_refused() -> None:
     with pytest.raises(ModelInputError, match="crop it"):
-        segmenter().encode(np.zeros((2, 2000, 3), np.uint8))
+        segmenter().encode(np.zeros((4, 4000, 3), np.uint8))
 
 
 def test_panoptic_segmentation_without_classes_is_refused() -> None:
