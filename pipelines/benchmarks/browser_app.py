@@ -89,7 +89,7 @@ def measure_memory_over_runs(
             _stroke_to_mask(call, 0, height, offset=number / runs / 10)
             call("POST", "/api/propagate")
             while call("GET", "/api/state")["run"]["state"] != "idle":
-                time.sleep(0.01)
+                time.sleep(0.03)
             for frame in range(_CLIP_FRAMES):
                 call.once("GET", f"/api/frames/{frame}")
                 call.once("GET", f"/api/labels/{frame}")
@@ -117,7 +117,7 @@ class _Call:
 
     def once(self, method: str, path: str, body: Any = None) -> bytes:
         """The body of the answer. Raises RuntimeError for anything but success."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
         try:
             connection.request(method, path, json.dumps(body or {}), {TOKEN_HEADER: self._token})
             answer = connection.getresponse()
