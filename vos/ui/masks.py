@@ -1,7 +1,8 @@
 """What tracking has left in a run's folder, as the page shows it: masks, presence, and whether they are up to date.
 
 Besides the run itself there can be a correction of it that was stopped (`vos.correction`): its masks are shown where it
-has some, as long as the document still says what it was made from.
+has some, as long as the document still says what it was made from. A run both ways that was stopped has no masks of its
+own yet: those of its forward pass are shown (`vos.layers`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from vos.errors import OutputError
 from vos.export.palette_png import png_name
 from vos.journal import read_journal
+from vos.layers import forward_layer
 from vos.output_folder import OutputFolder
 from vos.prompts import Prompt, PromptScript
 from vos.prompts.digest import prompts_digest
@@ -47,7 +49,7 @@ class _Run:
     """One run on disk.
 
     Attributes:
-        folder: Where it is.
+        folders: Where its masks are looked for, the better ones first.
         said: What it was told.
         is_finished: Whether it has nothing left to do.
         frames: How many the video has.
@@ -55,7 +57,7 @@ class _Run:
         presence: Object -> one byte per frame: 0 unknown, else presence from 1 (absent) to 255.
     """
 
-    folder: OutputFolder
+    folders: tuple[OutputFolder, ...]
     said: Said
     is_finished: bool
     frames: int
@@ -64,7 +66,7 @@ class _Run:
 
     def note(self, index: int, presence: Mapping[int, float]) -> None:
         if index >= self.frames:
-            raise OutputError(f"{self.folder.journal}: frame {index} is not in the video, which has {self.frames}")
+            raise OutputError(f"{self.folders[0].journal}: frame {index} is not in the video, which has {self.frames}")
         self.done.add(index)
         for known in self.presence.values():
             known[index] = 0
@@ -77,11 +79,16 @@ def _read_run(folder: OutputFolder, frames: int) -> _Run | None:
     if not folder.is_started():
         return None
     record = read_record(folder)
-    run = _Run(folder, said_in(record), record["status"] in FINISHED, frames)
-    if folder.journal.exists():
-        for entry in read_journal(folder.journal).entries:
+    run = _Run(_folders(folder), said_in(record), record["status"] in FINISHED, frames)
+    journal = next((place.journal for place in run.folders if place.journal.exists()), None)
+    if journal is not None:
+        for entry in read_journal(journal).entries:
             run.note(entry.index, entry.presence)
     return run
+
+
+def _folders(folder: OutputFolder) -> tuple[OutputFolder, ...]:
+    return folder, forward_layer(folder)
 
 
 class RunMasks:
@@ -113,19 +120,21 @@ class RunMasks:
 
     def way_to(self, said: Said) -> Way:
         """How masks of what is said are come by from what is there."""
-        if self._run is None or not self._run.done:
+        if self._run is None:
             return "start"
-        return "resume" if self._run.said == said else "correct"
+        if self._run.said == said:
+            return "resume"
+        return "correct" if self._run.done else "start"
 
     def begin(self, said: Said, way: Way) -> None:
         """Frames made from what is said are going to arrive."""
         if way == "start" or self._run is None:
-            self._run, self._correction = _Run(self._folder, said, False, self._frames), None
+            self._run, self._correction = _Run(_folders(self._folder), said, False, self._frames), None
         if way == "correct":
             # What was known is shown until the frame is tracked again.
             known = {object_id: bytearray(presence) for object_id, presence in self._run.presence.items()}
-            place = OutputFolder(self._folder.correction)
-            self._correction = _Run(place, said, False, self._frames, set(self._run.done), known)
+            places = _folders(OutputFolder(self._folder.correction))
+            self._correction = _Run(places, said, False, self._frames, set(self._run.done), known)
         self._arriving = self._correction if way == "correct" else self._run
 
     def take(self, index: int, labels: np.ndarray, presence: Mapping[int, float]) -> None:
@@ -158,8 +167,9 @@ class RunMasks:
         for run in self._shown(said):
             if self._live is not None and self._live[0] == index:
                 return self._live[1], run.said
-            if (run.folder.masks / png_name(index)).exists():
-                return read_labels(run.folder, index), run.said
+            for folder in run.folders:
+                if (folder.masks / png_name(index)).exists():
+                    return read_labels(folder, index), run.said
         return None
 
     def presence(self, said: Said) -> dict[int, str]:

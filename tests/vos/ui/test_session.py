@@ -74,7 +74,7 @@ def test_the_saved_script_gives_the_command_line_the_same_masks(app: App, clip: 
     app.post("edit", kind="add-object")
     app.stroke(RED)
     x, y = centre(BLUE, 3)
-    app.draw("polygon", BLUE, 3, ring=[[x - 7, y - 7], [x + 7, y - 7], [x + 7, y + 7], [x - 7, y + 7]])
+    app.draw("polygon", BLUE, 3, ring=[[x - 9, y - 9], [x + 9, y - 9], [x + 9, y + 9], [x - 9, y + 9]])
     app.propagate()
     folder = Path(app.get("state")["folder"])
     script = read_prompt_script(folder / "prompts.json")
@@ -83,6 +83,7 @@ def test_the_saved_script_gives_the_command_line_the_same_masks(app: App, clip: 
     run_job(job, small_model())
     for mask in sorted((tmp_path / "again" / "masks").iterdir()):
         assert (folder / "masks" / mask.name).read_bytes() == mask.read_bytes()
+    assert iou(app.labels(0)[0] == BLUE, SCENE.masks[BLUE][0]) > 0.3, "the pass back to frame 0 has found it"
 
 
 def test_a_stopped_run_keeps_its_masks_and_resumes_to_the_same_bytes(
@@ -127,6 +128,28 @@ def test_a_mark_after_the_run_shows_at_once_and_the_masks_are_outdated_until_the
     app.post("undo")
     assert app.run()["masks"] == "current"
     assert np.array_equal(app.labels(5)[0], tracked)
+
+
+def test_a_run_both_ways_shows_its_forward_pass_while_it_is_stopped(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = centre(RED, 4)
+    app.draw("polygon", RED, 4, ring=[[x - 9, y - 9], [x + 9, y - 9], [x + 9, y + 9], [x - 9, y + 9]])
+    session = app.workspace.session
+    on_frame = session._on_frame
+
+    def stop_at_seven(done: int, total: int | None) -> None:
+        on_frame(done, total)
+        if done == 7:
+            session.stop()
+
+    monkeypatch.setattr(session, "_on_frame", stop_at_seven)
+    stopped = app.propagate()
+    assert stopped["masks"] == "partial"
+    assert stopped["frames_done"] >= 7
+    assert (app.labels(5)[0] == RED).any()
+    assert not (app.labels(2)[0] == RED).any()
+    monkeypatch.setattr(session, "_on_frame", on_frame)
+    assert app.propagate()["masks"] == "current"
+    assert (app.labels(2)[0] == RED).any(), "found by the pass back"
 
 
 def test_a_correction_tracks_only_what_comes_after_it_and_says_how_much(app: App, clip: Path, tmp_path: Path) -> None:
