@@ -56,9 +56,10 @@ def ui(
         from vos.ui.app import create_app
         from vos.ui.serve import address_of, bind, make_server
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn", "anyio"):
+        package = (error.name or "").split(".")[0]
+        if package not in ("starlette", "uvicorn", "anyio"):
             raise
-        raise UsageError(f"the browser app needs the package {error.name}: pip install 'seem-vos[ui]'") from error
+        raise UsageError(f"the browser app needs the package {package}: pip install 'seem-vos[ui]'") from error
     from vos.allocator import keep_freed_memory
     from vos.ui.engine import Engine
     from vos.ui.security import is_loopback, new_token

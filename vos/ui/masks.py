@@ -126,6 +126,11 @@ class RunMasks:
             return "resume"
         return "correct" if self._run.done else "start"
 
+    def first_change(self, said: Said) -> int:
+        """The first frame about which something else is said than the run was told."""
+        told = self._run.said if self._run is not None else frozenset()
+        return min((frame for _, frame, _ in said ^ told), default=0)
+
     def begin(self, said: Said, way: Way) -> None:
         """Frames made from what is said are going to arrive."""
         if way == "start" or self._run is None:

@@ -85,7 +85,6 @@ class Session:
                     "name": self.video.name,
                     "width": info.width,
                     "height": info.height,
-                    "shown": self.frames.shown,
                     "frames": len(times),
                     "rate": None if info.average_rate is None else float(info.average_rate),
                     "times": np.round(times, 4).tolist(),
@@ -282,13 +281,19 @@ class Session:
         with self._lock:
             said = self._said
             way = self._masks.way_to(said)
+            first = self._masks.first_change(said) if way == "correct" else 0
             self._masks.begin(said, way)
+        last = -1
 
         def restart() -> None:
             with self._lock:
                 self._masks.begin(said, "start")
 
         def take(frame: Frame, result: FrameResult) -> None:
+            nonlocal last
+            goes_back, last = result.index < last, result.index
+            if result.index < first and not goes_back:
+                return  # as it was: nothing to look at
             presence = dict(zip(result.object_ids, result.presence, strict=True))
             with self._lock:
                 self._masks.take(result.index, result.labels, presence)

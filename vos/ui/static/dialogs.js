@@ -14,7 +14,7 @@ export function setOnOpened(callback) {
 
 // Open ---------------------------------------------------------------------------------------------------------------
 
-export async function showOpen() {
+async function showOpen() {
   const dialog = element("open-dialog");
   try {
     const { folder, videos } = await get("api/library");
@@ -85,7 +85,7 @@ document.addEventListener("drop", (event) => {
 
 // Export -------------------------------------------------------------------------------------------------------------
 
-export async function showExport() {
+async function showExport() {
   const dialog = element("export-dialog");
   element("export-result").textContent = "";
   if (store.run?.masks !== "current") {

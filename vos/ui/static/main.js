@@ -1,7 +1,7 @@
 // Start: fetch the state, wire the keys, follow the server.
 
 import { follow, get, post } from "./api.js";
-import { setOnOpened, showExport, showHelp, showOpen } from "./dialogs.js";
+import { setOnOpened, showHelp } from "./dialogs.js";
 import { addObject, chooseObject } from "./objects.js";
 import { forgetVideo } from "./pictures.js";
 import { halt, start, takeRun } from "./propagation.js";
@@ -26,7 +26,7 @@ function takeState(state) {
   store.isPlaying = store.follows = false;
   store.hiddenObjects.clear();
   if (state.video) {
-    // A hundredth of the short side reads well as a brush and marks enough for the model to see.
+    // Wide enough to be seen by the model, thin enough to stay inside most objects.
     store.brush = Math.max(3, Math.round(Math.min(state.video.width, state.video.height) / 60));
     if (state.first_mark !== null) store.frame = state.first_mark;
   }
@@ -206,5 +206,3 @@ async function begin() {
 }
 
 begin();
-
-export { showExport, showOpen };

@@ -17,6 +17,7 @@ export async function start() {
   if (propagate.disabled || propagate.hidden) return;
   try {
     store.follows = true;
+    store.returnsTo = store.frame;
     store.isPlaying = false;
     changed("play");
     takeRun(await post("api/propagate"));
@@ -47,7 +48,7 @@ export function takeRun(run) {
   }
   if (before && before.state !== "idle" && run.state === "idle") {
     if (run.message) toast(run.message, { isError: run.is_failure });
-    store.follows = false;
+    if (store.follows) setFrame(store.returnsTo);
   }
   if (run.state === "running" && run.frame !== null) showLive(run);
 }
@@ -87,11 +88,12 @@ function show() {
     bar.max = run.total || 1;
     if (run.total) bar.value = run.done;
     else bar.removeAttribute("value");
-    element("progress-text").textContent = run.total ? `${run.done} of ${run.total}` : `${run.done} frames`;
+    const rate = run.rate ? ` · ${run.rate.toFixed(1)} frames/s` : "";
+    element("progress-text").textContent = (run.total ? `${run.done} of ${run.total}` : `${run.done} frames`) + rate;
   }
   const state = element("run-state");
   state.textContent = running
-    ? `Propagating${run.rate ? ` · ${run.rate.toFixed(1)} frames/s` : ""}`
+    ? "Propagating…"
     : { none: "", partial: `${run.frames_done} frames done`, outdated: "Marks changed since", current: "✓ Saved and up to date" }[run.masks];
   state.classList.toggle("good", !running && run.masks === "current");
 }

@@ -1,7 +1,7 @@
 // The picture with masks and marks, and the way between screen and source pixels.
 
 import { frame, keptFrame, labelsOf } from "./pictures.js";
-import { changed, isRunning, listen, marksHere, objectOf, rgbOf, store } from "./store.js";
+import { isRunning, listen, marksHere, objectOf, rgbOf, store } from "./store.js";
 import { showError } from "./toast.js";
 
 const canvas = document.getElementById("canvas");
@@ -9,8 +9,6 @@ const context = canvas.getContext("2d");
 const overlay = document.createElement("canvas");
 const overlayContext = overlay.getContext("2d");
 const busy = document.getElementById("busy");
-
-const CONTOUR_ALPHA = 255;
 
 // Zoom 1 fits the frame into the stage; the centre is in source pixels, null for the middle.
 const view = { zoom: 1, x: null, y: null };
@@ -80,7 +78,6 @@ async function load() {
   const call = new AbortController();
   loading = call;
   const index = store.frame;
-  const began = performance.now();
   try {
     bitmap = keptFrame(index) ?? (await frame(index, call.signal));
     if (call.signal.aborted) return;
@@ -91,11 +88,9 @@ async function load() {
     if (call.signal.aborted) return;
     paintLabels();
     say("");
-    if (labels.origin === "prompts") store.firstMaskSeconds = (performance.now() - began) / 1000;
     canvas.dataset.shown = `${index}`;
     canvas.dataset.origin = labels.origin;
     canvas.dataset.revision = `${store.document.revision}`;
-    changed("shown");
   } catch (error) {
     if (call.signal.aborted) return;
     say("");
@@ -109,15 +104,6 @@ async function load() {
 function say(text) {
   busy.textContent = text;
   busy.hidden = !text;
-}
-
-/** Which object has the pixel, 0 for none. */
-export function labelAt([x, y]) {
-  if (!labels) return 0;
-  const column = Math.floor((x / store.video.width) * labels.width);
-  const row = Math.floor((y / store.video.height) * labels.height);
-  if (column < 0 || row < 0 || column >= labels.width || row >= labels.height) return 0;
-  return labels.ids[row * labels.width + column];
 }
 
 function paintLabels() {
@@ -137,7 +123,7 @@ function paintLabels() {
     const [r, g, b] = rgbOf(object.colour);
     const colour = (b << 16) | (g << 8) | r;
     fill.set(object.id, ((Math.round(store.opacity * 2.55) << 24) | colour) >>> 0);
-    edge.set(object.id, ((CONTOUR_ALPHA << 24) | colour) >>> 0);
+    edge.set(object.id, ((255 << 24) | colour) >>> 0);
   }
   for (let row = 0, at = 0; row < height; row++) {
     for (let column = 0; column < width; column++, at++) {

@@ -2,9 +2,9 @@
 
 export const store = {
   session: 0, // number of the open session
-  video: null, // {name, width, height, shown: [w, h], frames, times, rate}
+  video: null, // {name, width, height, frames, times, rate}
   document: null, // {revision, objects, prompts, removals, can_undo, can_redo}
-  run: null, // {state, done, total, frame, epoch, masks, is_current, message}
+  run: null, // {state, done, total, frame, epoch, masks, frames_done, rate, message, is_failure}
   folder: "",
   frame: 0,
   object: 1,
@@ -15,6 +15,7 @@ export const store = {
   hiddenObjects: new Set(),
   isPlaying: false,
   follows: false, // whether the picture goes along with a propagation
+  returnsTo: 0, // the frame it then goes back to
 };
 
 const listeners = new Set();

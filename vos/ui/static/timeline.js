@@ -5,7 +5,6 @@ import { isRunning, listen, rgbOf, setFrame, store } from "./store.js";
 import { showError } from "./toast.js";
 
 const tracks = document.getElementById("tracks");
-const scrub = document.getElementById("scrub");
 
 const REFRESH_MS = 400;
 const THUMB = 16; // width of the slider's thumb, whose centre stays half of it inside the ends
@@ -123,7 +122,6 @@ function drawDiamond(context, x, y, colour) {
 }
 
 new ResizeObserver(draw).observe(tracks);
-scrub.style.setProperty("--thumb", `${THUMB}px`);
 
 listen((what) => {
   if (what.has("video") || what.has("document")) build();

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { icon } from "./icon.js";
-import { outline, panBy, resetView, setCrosshair, setGesture, strokeLine, toSource, zoomAt } from "./stage.js";
+import { outline, panBy, setCrosshair, setGesture, strokeLine, toSource, zoomAt } from "./stage.js";
 import { changed, isRunning, listen, objectOf, store } from "./store.js";
 import { showError, toast } from "./toast.js";
 
@@ -250,11 +250,7 @@ canvas.addEventListener(
   },
   { passive: false },
 );
-canvas.addEventListener("dblclick", resetViewUnlessDrawing);
-
-function resetViewUnlessDrawing() {
-  if (store.tool === "polygon") closePolygon();
-}
+canvas.addEventListener("dblclick", closePolygon);
 
 // Keyboard: with the frame focused, arrows move a crosshair and Enter presses and releases. ----------------------------
 
@@ -335,5 +331,3 @@ listen((what) => {
   }
   if (what.has("object") || what.has("view")) show();
 });
-
-export { resetView };
