@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from vos.ui.frames import FrameStore
 from vos.ui.gestures import Place
 from vos.ui.masks import RunMasks, said_by, says_the_same_on
 from vos.ui.preview import EncodedFrames, first_mask
+from vos.ui.progress import Progress
 from vos.ui.session_folder import load_document, save_document
 from vos.ui.tracking import Watch, bring_up_to_date
 from vos.ui.views import document_view
@@ -33,8 +33,6 @@ _log = logging.getLogger(__name__)
 
 # Where a frame's masks come from: tracked, made from the marks on this frame alone, or not there.
 Origin = Literal["run", "prompts", "none"]
-
-RunState = Literal["idle", "running", "stopping"]
 
 
 class Session:
@@ -69,7 +67,7 @@ class Session:
             raise
         self._encoded: EncodedFrames | None = None
         self._stop = threading.Event()
-        self._progress = _Progress()
+        self._progress = Progress()
         engine.submit(self._rehearse)
 
     # What there is --------------------------------------------------------------------------------------------------
@@ -95,11 +93,6 @@ class Session:
                 "first_mark": min(marked, default=None),
                 "notes": list(info.notes),
             }
-
-    def document(self) -> dict[str, Any]:
-        """The document as the page shows it."""
-        with self._lock:
-            return document_view(self._history)
 
     def status(self) -> dict[str, Any]:
         """What changes without the page having asked for it."""
@@ -221,7 +214,7 @@ class Session:
                 if not self._script.prompts:
                     raise PromptError("mark an object first: paint a stroke over part of it")
                 self._stop = threading.Event()
-                self._progress = _Progress(state="running", epoch=self._progress.epoch + 1, total=len(self.frames))
+                self._progress = Progress(state="running", epoch=self._progress.epoch + 1, total=len(self.frames))
                 self._engine.submit(self._run)
         self._on_change()
         return self.run_view()
@@ -273,7 +266,7 @@ class Session:
                     self._masks.reload()
                 except OutputError as error:
                     message, is_failure = str(error), True
-                self._progress = _Progress(epoch=self._progress.epoch + 1, message=message, is_failure=is_failure)
+                self._progress = Progress(epoch=self._progress.epoch + 1, message=message, is_failure=is_failure)
             self._on_change()
 
     def _track(self, model: VideoModel) -> str:
@@ -286,6 +279,8 @@ class Session:
         last = -1
 
         def restart() -> None:
+            nonlocal first
+            first = 0
             with self._lock:
                 self._masks.begin(said, "start")
 
@@ -308,47 +303,3 @@ class Session:
         with self._lock:
             self._progress.advance(done, total)
         self._on_change()
-
-
-class _Progress:
-    """How far a run is; a new one for every run and for every pause between two."""
-
-    def __init__(
-        self,
-        *,
-        state: RunState = "idle",
-        epoch: int = 0,
-        total: int | None = None,
-        message: str = "",
-        is_failure: bool = False,
-    ) -> None:
-        self.state: RunState = state
-        # Grows when a run begins and when it ends: masks seen before are not the masks now.
-        self.epoch = epoch
-        self.frame: int | None = None
-        self._done = 0
-        self._total = total
-        self._message = message
-        self._is_failure = is_failure
-        self._began: tuple[float, int] | None = None
-        self._rate: float | None = None
-
-    def advance(self, done: int, total: int | None) -> None:
-        self._done, self._total = done, total
-        now = time.monotonic()
-        if self._began is None:
-            self._began = (now, done)
-        elif now > self._began[0]:
-            self._rate = (done - self._began[1]) / (now - self._began[0])
-
-    def view(self) -> dict[str, Any]:
-        return {
-            "state": self.state,
-            "epoch": self.epoch,
-            "done": self._done,
-            "total": self._total,
-            "frame": self.frame,
-            "rate": self._rate,
-            "message": self._message,
-            "is_failure": self._is_failure,
-        }

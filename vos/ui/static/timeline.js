@@ -126,6 +126,6 @@ new ResizeObserver(draw).observe(tracks);
 listen((what) => {
   if (what.has("video") || what.has("document")) build();
   else if (what.has("frame")) draw();
-  if (what.has("video") || what.has("masks")) refresh();
+  if (what.has("video") || what.has("masks") || what.has("document")) refresh();
   else if (what.has("run") && isRunning() && performance.now() - asked > REFRESH_MS) refresh();
 });
