@@ -116,7 +116,7 @@ class Page:
         self.page.wait_for_selector(f"#canvas[data-shown='{frame}']")
 
     def wait_for_masks(self, origin: str) -> None:
-        self.page.wait_for_selector(f"#canvas[data-origin='{origin}']", timeout=30_000)
+        self.page.wait_for_selector(f"#canvas[data-origin='{origin}']")
         self.page.wait_for_timeout(100)
 
     def colour_at(self, x: float, y: float) -> np.ndarray:
@@ -144,7 +144,7 @@ class Page:
 
     def propagate(self, until: str = "Up to date") -> None:
         self.page.click("#propagate")
-        self.page.wait_for_selector(f"#propagate:not([hidden]):has-text('{until}')", timeout=90_000)
+        self.page.wait_for_selector(f"#propagate:not([hidden]):has-text('{until}')", timeout=300_000)
 
 
 @pytest.fixture
@@ -153,6 +153,8 @@ def page(address: str) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             tab = Page(browser.new_page(viewport={"width": 1280, "height": 720}))
+            # Never reached on an idle machine; the suite must also pass on a busy one.
+            tab.page.set_default_timeout(120_000)
             tab.page.goto(address)
             tab.page.wait_for_selector("#canvas[data-shown='0']")
             yield tab
@@ -180,7 +182,7 @@ def test_draw_track_stop_resume_correct_and_export_in_a_browser(page: Page, clip
     tab.wait_for_selector("#progress:not([hidden]) #progress-text:text-matches('^([89]|[1-9][0-9]+) of 132')")
     page.shot("3_propagating")
     tab.click("#stop")
-    tab.wait_for_selector("#propagate:not([hidden]):has-text('Resume')", timeout=30_000)
+    tab.wait_for_selector("#propagate:not([hidden]):has-text('Resume')")
     done = len(list((session / "masks").iterdir()))
     assert 8 <= done < 132
     page.go_to(done - 1)
@@ -232,7 +234,7 @@ def test_draw_track_stop_resume_correct_and_export_in_a_browser(page: Page, clip
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=True,
-        timeout=120,
+        timeout=600,
     )
     masks = sorted((tmp_path / "again" / "masks").iterdir())
     assert len(masks) == 132
