@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vos.errors import PromptError
 
 if TYPE_CHECKING:
-    from vos.prompts import Prompt
+    from vos.prompts import Prompt, PromptScript, Removal
 
 
 # What lies in a job's output folder before an attempt.
@@ -165,6 +165,24 @@ def load_prompts(sources: tuple[PromptSource, ...]) -> tuple[Prompt, ...]:
     return tuple(prompts)
 
 
+def load_script(sources: tuple[PromptSource, ...]) -> PromptScript:
+    """`load_prompts`, and what prompt scripts say beside prompts: objects that end, and names.
+
+    Raises:
+        PromptError: As `load_prompts`.
+    """
+    from vos.prompts import PromptScript, read_prompt_script
+
+    removals: tuple[Removal, ...] = ()
+    names: dict[int, str] = {}
+    for source in sources:
+        if source.kind == "script":
+            script = read_prompt_script(Path(source.value))
+            removals += script.removals
+            names |= script.names
+    return PromptScript(load_prompts(sources), removals, names)
+
+
 def _read_strokes(values: list[str], frame: int) -> list[Prompt]:
     from vos.prompts import read_strokes
 
@@ -174,15 +192,7 @@ def _read_strokes(values: list[str], frame: int) -> list[Prompt]:
 def _read_scripts(values: list[str], frame: int) -> list[Prompt]:
     from vos.prompts import read_prompt_script
 
-    prompts: list[Prompt] = []
-    for path in values:
-        script = read_prompt_script(Path(path))
-        if script.removals:
-            raise PromptError(
-                f"{path}: ends objects before the video does, which a batch cannot do; leave `remove` out"
-            )
-        prompts += script.prompts
-    return prompts
+    return [prompt for path in values for prompt in read_prompt_script(Path(path)).prompts]
 
 
 def _read_stroke_index(values: list[str], frame: int) -> list[Prompt]:

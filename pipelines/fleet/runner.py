@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.fleet.decode_pool import DecodeClock, TimedSource
-from pipelines.fleet.jobs import JobResult, JobSpec, Leftover, ModelSpec, load_prompts
+from pipelines.fleet.jobs import JobResult, JobSpec, Leftover, ModelSpec, load_script
 from pipelines.fleet.memory import PeakMemory
 from pipelines.fleet.splitting import excerpt_for, source_options
 from vos.allocator import keep_freed_memory
@@ -54,14 +54,16 @@ class JobRunner:
         Raises:
             VosError: The video, a prompt or the output cannot be used.
         """
-        prompts = load_prompts(spec.prompts)
+        script = load_script(spec.prompts)
         frames = None
         if spec.part is not None:
-            frames, prompts = excerpt_for(spec.part, prompts)
+            frames, script = excerpt_for(spec.part, script)
         model = self._model(spec.model)
         job = TrackJob(
             video=spec.video,
-            prompts=prompts,
+            prompts=script.prompts,
+            removals=script.removals,
+            names=script.names,
             output=Path(spec.output),
             overlay=spec.overlay,
             contact_sheet=() if spec.contact_sheet else None,

@@ -8,13 +8,13 @@ so masks are not those of one run over the whole video. That is why splitting ha
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.fleet.jobs import JobSpec, Part
-from vos.errors import UsageError, VideoError
-from vos.prompts import Prompt
+from vos.errors import PromptError, UsageError, VideoError
+from vos.prompts import PromptScript
 from vos.video import open_source
 
 _PARTS_SUFFIX = ".parts"
@@ -81,13 +81,21 @@ def source_options(spec: JobSpec) -> dict[str, Any]:
     return {} if spec.rate is None else {"rate": spec.rate}
 
 
-def excerpt_for(part: Part, prompts: Sequence[Prompt]) -> tuple[tuple[int, ...], tuple[Prompt, ...]]:
+def excerpt_for(part: Part, script: PromptScript) -> tuple[tuple[int, ...], PromptScript]:
     """Frames that a window sees, and the prompts on them with their frames renumbered.
 
     The frames before the window that carry a prompt come first.
+
+    Raises:
+        PromptError: The script says what windows cannot do.
     """
+    prompts = script.prompts
+    if script.removals or any(prompt.direction != "forward" for prompt in prompts):
+        raise PromptError(f"{part.video}: a video with removals or backward prompts cannot be split; track it whole")
+    if all(prompt.frame for prompt in prompts):
+        raise PromptError(f"{part.video}: a video without a prompt on its first frame cannot be split; track it whole")
     primed = sorted({prompt.frame for prompt in prompts if prompt.frame < part.start})
     frames = (*primed, *range(part.start, part.stop))
     position = {frame: index for index, frame in enumerate(frames)}
     own = tuple(replace(prompt, frame=position[prompt.frame]) for prompt in prompts if prompt.frame in position)
-    return frames, own
+    return frames, replace(script, prompts=own)

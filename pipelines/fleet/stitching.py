@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.fleet.jobs import JobResult, JobSpec, Part, load_prompts
+from pipelines.fleet.jobs import JobResult, JobSpec, Part, load_script
 from pipelines.fleet.splitting import source_options
 from vos.errors import OutputError
 from vos.export import MaskSink, PalettePngSink
@@ -261,12 +261,13 @@ def _approximation(windows: Sequence[_Window], seams: Sequence[Seam]) -> dict[st
 def _inputs(spec: JobSpec, window: _Window) -> RunInputs:
     """What the whole was made from: as its first window, but with all prompts."""
     former = read_record(window.folder)
+    script = load_script(spec.prompts)
     model = former["model"]
     return RunInputs(
         video=spec.video,
         fingerprint={key: value for key, value in former["input"].items() if key != "video"},
         decoder=former["decoder"],
-        prompts=load_prompts(spec.prompts),
+        prompts=script.prompts,
         model=model["name"],
         weights_sha256=model["weights_sha256"],
         device=model["device"],
@@ -274,4 +275,5 @@ def _inputs(spec: JobSpec, window: _Window) -> RunInputs:
         instructions=model["instructions"],
         options={key: value for key, value in former["options"].items() if key != "frames"},
         outputs=former["outputs"],
+        names=script.names,
     )

@@ -39,6 +39,20 @@ def test_a_batch_gives_the_bytes_of_vos_track(clips: MakeClips, tmp_path: Path) 
         assert (run / "journal.jsonl").read_bytes() == (single / "journal.jsonl").read_bytes()
 
 
+def test_objects_come_and_go_in_a_batch_as_a_script_says(clips: MakeClips, tmp_path: Path) -> None:
+    box = [float(value) for value in first_box().split(",")]
+    prompts = [{"object": 2, "box": box}, {"object": 2, "frame": 4, "remove": True}, {"object": 7, "box": box}]
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"vos_prompts": 1, "names": {"7": "disc"}, "prompts": prompts}))
+    row = {"video": str(clips(2, 8)[0]), "script": str(script), "short_side": SHORT_SIDE}
+    manifest = tmp_path / "jobs.jsonl"
+    manifest.write_text(json.dumps(row) + "\n")
+    assert batch(manifest, tmp_path / "out") == 0
+    record = json.loads((tmp_path / "out" / "clip00" / "run.json").read_text())
+    assert {key: value["frames"] for key, value in record["objects"].items()} == {"2": 4, "7": 8}
+    assert record["names"] == {"7": "disc"}
+
+
 def test_a_corrupt_video_fails_alone_and_is_named(
     clips: MakeClips, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,8 +14,9 @@ from pipelines.fleet.jobs import JobSpec, Part
 from pipelines.fleet.splitting import Split, excerpt_for
 from pipelines.fleet.stitching import match
 from tests.pipelines.fleet.helpers import HEIGHT, WIDTH, vos
+from vos.errors import PromptError
 from vos.export.palette_png import read_palette_png, write_palette_png
-from vos.prompts import Box
+from vos.prompts import Box, PromptScript, Removal
 from vos.video import open_source
 from vos.video.excerpt import Excerpt
 
@@ -51,11 +52,24 @@ def test_windows_cover_every_frame_and_share_the_overlap(frames: int, overlap: i
 
 def test_a_window_sees_the_prompted_frames_before_it_first() -> None:
     prompts = [Box(1, 1, 5, 5), Box(2, 2, 6, 6, object_id=2, frame=3), Box(3, 3, 7, 7, object_id=3, frame=21)]
-    frames, own = excerpt_for(Part("v", "out", 10, 20, 10, 2), prompts)
+    frames, own = excerpt_for(Part("v", "out", 10, 20, 10, 2), PromptScript(tuple(prompts)))
     assert frames == (0, 3, *range(10, 20))
-    assert [(prompt.object_id, prompt.frame) for prompt in own] == [(1, 0), (2, 1)]
-    frames, own = excerpt_for(Part("v", "out", 18, 28, 10, 2), prompts)
-    assert [(prompt.object_id, prompt.frame) for prompt in own] == [(1, 0), (2, 1), (3, 2 + 3)]
+    assert [(prompt.object_id, prompt.frame) for prompt in own.prompts] == [(1, 0), (2, 1)]
+    frames, own = excerpt_for(Part("v", "out", 18, 28, 10, 2), PromptScript(tuple(prompts)))
+    assert [(prompt.object_id, prompt.frame) for prompt in own.prompts] == [(1, 0), (2, 1), (3, 2 + 3)]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        PromptScript((Box(1, 1, 5, 5),), (Removal(1, 5),)),
+        PromptScript((Box(1, 1, 5, 5), Box(1, 1, 5, 5, object_id=2, frame=4, direction="both"))),
+        PromptScript((Box(1, 1, 5, 5, frame=4),)),
+    ],
+)
+def test_scripts_that_windows_cannot_follow_are_refused(script: PromptScript) -> None:
+    with pytest.raises(PromptError, match="cannot be split"):
+        excerpt_for(Part("v", "out", 10, 20, 10, 2), script)
 
 
 def test_an_excerpt_has_the_frames_of_its_source_with_their_times(clip: Path) -> None:
