@@ -66,6 +66,8 @@ class TrackableSeem:
         load_language: Reads the text encoder, if `model` has none. Called when words first prompt an object.
     """
 
+    reads_text = True
+
     def __init__(
         self,
         model: Seem,

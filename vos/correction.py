@@ -27,7 +27,7 @@ from vos.recorded_run import RecordedRun, read_recorded_run
 from vos.rerun import cpu_threads, find_video, load_recorded_model
 from vos.results import FrameResult
 from vos.resume import is_intact
-from vos.run_inputs import script_members
+from vos.run_inputs import keep_references, script_members
 from vos.run_lock import only_run_in
 from vos.run_record import FINISHED, read_record
 from vos.snapshots import list_snapshots
@@ -239,6 +239,7 @@ def _prepare(
         for entry in kept:
             writer.append(entry)
         writer.close()
+        keep_references(new_base.root, job.prompts)
         write_json(new_base.record, members)
     if plan.backward:
         for path in folder.layers.glob("back_*/*"):
@@ -246,6 +247,7 @@ def _prepare(
             _link(path, target.layers / path.parent.name / path.name)
     # Last: without it there is no run here, and all this is done again.
     make_folder(target.root)
+    keep_references(target.root, job.prompts)
     write_json(target.record, running)
 
 

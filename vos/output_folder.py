@@ -65,6 +65,10 @@ class OutputFolder:
         """Parts of a run that is tracked both ways: `forward/`, and `back_<frame>/` for each backward pass."""
         return self.root / LAYERS_FOLDER
 
+    def _references(self) -> list[Path]:
+        """Referring images that run.json names."""
+        return list(self.root.glob("reference_" + 16 * "[0-9a-f]" + ".png"))
+
     def _layer_folders(self) -> list[Path]:
         found = [path for path in self.layers.glob("back_*") if path.name[len("back_") :].isdecimal()]
         return [path for path in [self.layers / "forward", *found] if path.is_dir()]
@@ -72,7 +76,7 @@ class OutputFolder:
     def written(self) -> list[Path]:
         """Existing files of the run itself: without exports in other formats, and without what a kill left behind."""
         masks = [p for p in self.masks.glob("*.png") if _is_mask(p.relative_to(self.masks))]
-        own = [self.overlay, self.contact_sheet, self.record, self.journal, *masks]
+        own = [self.overlay, self.contact_sheet, self.record, self.journal, *masks, *self._references()]
         own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
         own += [p for layer in self._layer_folders() for p in layer.rglob("*")]
         return [path for path in own if path.is_file()]
@@ -88,7 +92,7 @@ class OutputFolder:
         for row in FORMATS.values():
             place = self.root / row.place
             own += [p for p in [*place.glob("*.png"), *place.glob("*/*.png")] if _is_mask(p.relative_to(place))]
-        own += self._written_snapshots()
+        own += [*self._written_snapshots(), *self._references()]
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
 
     def _written_snapshots(self) -> list[Path]:
@@ -174,12 +178,12 @@ class OutputFolder:
             self._clear_correction()
             if not keep_layers:
                 self.clear_layers()
-            self._remove(keep=(self.record,))
+            self._remove(keep=(self.record, *self._references()))
 
     def clear_for_resume(self) -> None:
         """Removes what a killed run cannot go on with: files that need all frames, and temporary ones."""
         with self._writing():
-            self._remove(keep=(self.record, self.journal, self.masks, self.snapshots))
+            self._remove(keep=(self.record, self.journal, self.masks, self.snapshots, *self._references()))
 
     def discard(self, *, is_new: bool) -> None:
         """Takes everything back after a run that gave no result: nothing of it is left."""

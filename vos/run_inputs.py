@@ -7,15 +7,18 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from vos import __version__
+from vos.atomic import replacing
 from vos.errors import VideoError
-from vos.prompts import Prompt, PromptScript, Removal
+from vos.prompts import Prompt, PromptScript, ReferenceImage, Removal
 from vos.prompts.digest import prompts_digest
 from vos.prompts.script import prompt_entry
 from vos.video.border import library_versions
@@ -86,6 +89,22 @@ class RunInputs:
         return record_differences({name: record.get(name) for name in now}, now)
 
 
+def reference_name(prompt: Prompt) -> str:
+    """Name of the file beside run.json that keeps a referring image; empty for other prompts."""
+    if not isinstance(prompt, ReferenceImage):
+        return ""
+    digest = hashlib.sha256(repr(prompt.image.shape).encode() + prompt.image.tobytes()).hexdigest()
+    return f"reference_{digest[:16]}.png"
+
+
+def keep_references(folder: Path, prompts: Iterable[Prompt]) -> None:
+    """Writes the referring images that run.json names. Raises OutputError when one cannot be written."""
+    for prompt in prompts:
+        if isinstance(prompt, ReferenceImage) and not (folder / reference_name(prompt)).exists():
+            with replacing(folder / reference_name(prompt)) as temporary:
+                Image.fromarray(prompt.image).save(temporary, format="PNG")
+
+
 def script_members(script: PromptScript) -> dict[str, Any]:
     """What run.json says about the prompts."""
     return {
@@ -97,7 +116,7 @@ def script_members(script: PromptScript) -> dict[str, Any]:
                 "direction": p.direction,
                 "source": p.source,
                 "sha256": prompts_digest([p]),
-                "content": prompt_entry(p),
+                "content": prompt_entry(p, image=reference_name(p)),
             }
             for p in script.prompts
         ],

@@ -19,7 +19,7 @@ from vos.errors import OutputError
 from vos.journal import JournalEntry, JournalWriter, mask_crc
 from vos.output_folder import OutputFolder, write_json
 from vos.results import FrameResult
-from vos.run_inputs import RunInputs
+from vos.run_inputs import RunInputs, keep_references
 from vos.switch import finish_switch
 from vos.video import Frame, Truncation, VideoInfo
 
@@ -84,6 +84,7 @@ class RunRecord:
 
     def begin(self, info: VideoInfo) -> None:
         """Writes run.json for a run in progress."""
+        keep_references(self.folder.root, self.inputs.prompts)
         self._write("running", info)
 
     def open(self, info: VideoInfo) -> None:

@@ -10,13 +10,14 @@ from functools import partial
 from typing import Literal
 
 from vos.absence import STOP_AFTER, AbsencePolicy, OnAbsent, StopRule
-from vos.errors import OutputError
+from vos.errors import OutputError, PromptError
 from vos.export import BackgroundSink
 from vos.layers import Layers, forward_job, forward_layer, forward_mode
 from vos.memory import MemoryPolicy
 from vos.memory_budget import Buffers, fit_buffers
 from vos.output_folder import OutputFolder
 from vos.plan import TrackingPlan, plan_of
+from vos.prompts import Text
 from vos.propagation import check_frames, propagate
 from vos.resident import resident_bytes
 from vos.results import FrameResult
@@ -84,6 +85,11 @@ def run_job(
     plan = plan_of(job.script)
     with open_video(job.video, **(job.source_options or {})) as source:
         for prompt in job.prompts:
+            if isinstance(prompt, Text) and not model.reads_text:
+                raise PromptError(
+                    f"{prompt.where}: the {model.name} model reads no words; a text prompt needs a SEEM checkpoint "
+                    "(--model seem-focalt-v1), or a mask that `vos segment FRAME --text ...` makes of it"
+                )
             prompt.check(source.info.width, source.info.height)
         buffers = Buffers(recent_frames=policy.recent_frames)
         if max_memory is not None:

@@ -29,6 +29,7 @@ class VideoModel(Protocol):
     weights_sha256: str
     short_side: int
     device: torch.device
+    reads_text: bool
 
     def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
         """(H, W, 3) uint8 RGB -> everything later calls need of the picture."""

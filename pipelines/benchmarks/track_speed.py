@@ -70,6 +70,7 @@ class _TimedModel:
         self.name = model.name
         self.weights_sha256 = model.weights_sha256
         self.short_side = model.short_side
+        self.reads_text = model.reads_text
         self.device = model.device
 
     @contextmanager

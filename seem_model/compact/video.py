@@ -41,10 +41,14 @@ class PromptMaps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferencePicture:
-    """An object as another picture shows it: (H, W, 3) uint8 RGB and the (H, W) bool pixels that mark it there."""
+    """An object as another picture shows it: (H, W, 3) uint8 RGB and the (H, W) bool pixels that mark it there.
+
+    `kind` says how to read these pixels: the whole object (MASK), a stroke on it, a box around it...
+    """
 
     rgb: np.ndarray
     mask: np.ndarray
+    kind: PromptKind = PromptKind.MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class CompactVideoModel:
     """
 
     name = "compact"
+    reads_text = False
 
     def __init__(
         self, network: CompactSEEM, *, weights_sha256: str, device: torch.device, short_side: int = 320
@@ -141,15 +146,31 @@ class CompactVideoModel:
     def masks_from_descriptions(
         self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
     ) -> Tensor:
-        """The compact model reads no words and no other pictures.
+        """Masks (N, h, w) of objects that other pictures show: each picture is read as a remembered frame.
 
         Raises:
-            ModelInputError: Always.
+            ModelInputError: An object is described in words, or its picture marks nothing.
         """
-        raise ModelInputError(
-            "the compact model reads masks, strokes, points, boxes and polygons only; a text or reference prompt needs "
-            "a SEEM checkpoint: --model seem-focalt-v1"
-        )
+        return torch.cat([self._look_up(features, description) for description in descriptions])
+
+    def _look_up(self, features: ImageFeatures, description: str | ReferencePicture) -> Tensor:
+        if isinstance(description, str):
+            raise ModelInputError(
+                f"the compact model reads no words ({description!r}); a text prompt needs a SEEM checkpoint: "
+                "--model seem-focalt-v1"
+            )
+        if not description.mask.any():
+            raise ModelInputError("the referring image marks no pixel; draw its stroke or mask on the object")
+        rows, columns = features.grid
+        picture, mask = _fit(description, (rows * 16, columns * 16))
+        seen = self.network.encode_image(torch.from_numpy(picture).to(self.device).permute(2, 0, 1)[None])
+        if description.kind is PromptKind.MASK:
+            masks = self.shrink_masks(seen, [mask])
+        else:
+            masks = self.masks_from_prompts(seen, [PromptMaps(mask, np.zeros_like(mask), description.kind)])
+        memory = self.remember(seen, masks, pinned=True, valid=torch.ones(1, dtype=torch.bool, device=self.device))
+        decoded = self.decode(features, [memory], self.reference(seen, masks), torch.zeros_like(masks))
+        return decoded.mask_logits.sigmoid()
 
     def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
         """Tokens of the annotated frame for objects with masks (N, h, w)."""
@@ -179,3 +200,21 @@ class CompactVideoModel:
             cv2.resize(np.ascontiguousarray(m, np.float32), (width, height), interpolation=cv2.INTER_AREA) for m in maps
         ]
         return torch.from_numpy(np.stack(resized)).to(self.device)[None]
+
+
+def _fit(shown: ReferencePicture, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (H, W, 3) uint8 and its mask (H, W) bool, scaled to fit into `size`, in its middle, on grey.
+
+    The read-out of memory compares grids of one size, and an object must keep its shape to be found.
+    """
+    height, width = shown.mask.shape
+    scale = min(size[0] / height, size[1] / width)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
+    inside = slice(top, top + rows), slice(left, left + columns)
+    picture = np.full((*size, 3), 128, np.uint8)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    picture[inside] = cv2.resize(shown.rgb, (columns, rows), interpolation=interpolation)
+    mask = np.zeros(size, bool)
+    mask[inside] = cv2.resize(shown.mask.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+    return picture, mask

@@ -19,7 +19,8 @@ from vos import correct_run, revise_run, track_script
 from vos.errors import OutputError, PromptError
 from vos.export.palette_png import write_palette_png
 from vos.output_folder import OutputFolder
-from vos.prompts import Box, Mask, Points, PromptScript, Removal
+from vos.prompts import Box, Mask, Points, PromptScript, ReferenceImage, Removal, Text
+from vos.recorded_run import read_recorded_run
 from vos.run_record import read_record
 from vos.verify import verify_run
 from vos.video import VideoEncoder
@@ -218,3 +219,19 @@ def test_what_cannot_be_corrected_is_explained_and_left_alone(
     (output / "masks/00003.png").unlink()
     with pytest.raises(OutputError, match=r"00003\.png"):
         correct_run(output, CORRECTION, model=model)
+
+
+def test_referring_images_are_kept_beside_the_record(clip: Path, model: VideoModel, tmp_path: Path) -> None:
+    output, fresh = tmp_path / "out", tmp_path / "fresh"
+    shown = ReferenceImage(SCENE.frames[3], Mask(SCENE.masks[2][3]), object_id=2, frame=4)
+    script = PromptScript((SCRIPT.prompts[0], shown))
+    track_script(clip, SCRIPT.prompts[:1], output, model=model)
+    correct_run(output, [shown], model=model)
+    assert read_recorded_run(output).script == script
+    track_script(clip, script, fresh, model=model)
+    assert {n: s for n, s in files(output).items() if "snapshots" not in n} == {
+        n: s for n, s in files(fresh).items() if "snapshots" not in n
+    }
+    assert len(list(output.glob("reference_*.png"))) == 1
+    with pytest.raises(PromptError, match=r"a text prompt needs a SEEM checkpoint"):
+        correct_run(output, [Text("a disc", object_id=3, frame=5)], model=model)

@@ -10,7 +10,7 @@ import pytest
 from seem_model.errors import ModelInputError
 from tests.vos.scenes import iou, moving_shapes
 from vos.errors import PromptError, VideoError
-from vos.prompts import Box, Mask, Points, Polygon, Prompt, Stroke, Text
+from vos.prompts import Box, Mask, Points, Polygon, Prompt, ReferenceImage, Stroke, Text
 from vos.tracker import VideoTracker
 from vos.video_model import VideoModel, load_model
 
@@ -169,6 +169,19 @@ def test_mistakes_are_explained(model: VideoModel) -> None:
     tracker.step(frame, [Box(20, 20, 60, 60)])
     with pytest.raises(VideoError, match=r"frame 1 is 80x60, the frames before were 160x120"):
         tracker.step(np.zeros((60, 80, 3), np.uint8))
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_an_object_shown_in_another_picture_is_found_and_followed(model: VideoModel, step: int) -> None:
+    scene = moving_shapes(objects=2)
+    # A part of an earlier frame, of another shape and size than the frames that are tracked.
+    image, mask = (np.ascontiguousarray(x[::step, :90:step]) for x in (scene.frames[0], scene.masks[1][0]))
+    tracker = VideoTracker(model)
+    prompts = [ReferenceImage(image, Mask(mask), object_id=4), Mask(scene.masks[2][4], object_id=2)]
+    labels = [tracker.step(frame, prompts if i == 0 else ()).labels for i, frame in enumerate(scene.frames[4:])]
+    for i, found in enumerate(labels):
+        assert iou(found == 4, scene.masks[1][4 + i]) > 0.6
+        assert iou(found == 2, scene.masks[2][4 + i]) > 0.6
 
 
 def test_frames_without_objects_can_be_skipped(model: VideoModel) -> None:

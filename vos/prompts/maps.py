@@ -26,6 +26,7 @@ def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
     Raises:
         PromptError: An object is described more than once, or described and drawn.
     """
+    from seem_model.compact.prompting import PromptKind
     from seem_model.compact.video import ReferencePicture
 
     described = next((prompt for prompt in prompts if not isinstance(prompt, VisualPrompt)), None)
@@ -39,7 +40,8 @@ def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
     if isinstance(described, Text):
         return described.text
     if isinstance(described, ReferenceImage):
-        return ReferencePicture(described.image, described.region_mask())
+        kind = PromptKind[described.region.kind.upper()]
+        return ReferencePicture(described.image, described.region_mask(), kind)
     raise PromptError(f"{described.where}: prompts of kind {described.kind} cannot be tracked")
 
 
