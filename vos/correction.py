@@ -296,6 +296,7 @@ def _job_of(run: RecordedRun, script: PromptScript, video: str, output: Path) ->
         removals=script.removals,
         names=script.names,
         frames=None if frames is None else tuple(map(int, frames.split(","))),
+        formats=tuple(run.members["outputs"].get("formats", ())),
     )
 
 

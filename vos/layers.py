@@ -57,6 +57,7 @@ def forward_job(job: TrackJob, plan: TrackingPlan) -> TrackJob:
         output=forward_layer(OutputFolder(job.output)).root,
         overlay=False,
         contact_sheet=None,
+        formats=(),
         overwrite=True,
     )
 

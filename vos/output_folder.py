@@ -16,8 +16,8 @@ from vos.errors import OutputError
 from vos.export.formats import FORMATS
 
 MASKS_FOLDER = FORMATS["davis"].place
-OVERLAY_FILE = "overlay.mp4"
-CONTACT_SHEET_FILE = "contact_sheet.png"
+OVERLAY_FILE = FORMATS["overlay"].place
+CONTACT_SHEET_FILE = FORMATS["sheet"].place
 RECORD_FILE = "run.json"
 JOURNAL_FILE = "journal.jsonl"
 SNAPSHOTS_FOLDER = "snapshots"
@@ -74,24 +74,26 @@ class OutputFolder:
         return [path for path in [self.layers / "forward", *found] if path.is_dir()]
 
     def written(self) -> list[Path]:
-        """Existing files of the run itself: without exports in other formats, and without what a kill left behind."""
-        masks = [p for p in self.masks.glob("*.png") if _is_mask(p.relative_to(self.masks))]
-        own = [self.overlay, self.contact_sheet, self.record, self.journal, *masks, *self._references()]
+        """Existing whole files of the run, its exports in other formats among them; not what a kill left behind."""
+        own = [self.record, self.journal, *(p for row in FORMATS.values() for p in row.written_in(self.root))]
+        own += self._references()
         own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
         own += [p for layer in self._layer_folders() for p in layer.rglob("*")]
         return [path for path in own if path.is_file()]
 
+    def exports(self) -> list[Path]:
+        """What is there beside the index masks, in the order of `FORMATS`."""
+        places = [self.root / row.place for name, row in FORMATS.items() if name != "davis"]
+        return [place for place in places if place.exists()]
+
     def _written_by_runs(self) -> list[Path]:
         """Existing files with the names that runs give; anything else in the folder is not ours to remove."""
-        own = [self.overlay, self.contact_sheet, self.record, self.journal]
-        own += [self.root / row.place for row in FORMATS.values()]
+        own = [self.record, self.journal, *(self.root / row.place for row in FORMATS.values())]
         # What a killed run left under temporary names. Masks have theirs below: looking once per mask would take
         # minutes in the folder of a long run.
         own += [p for path in own for p in self.root.glob(f".{glob.escape(path.name)}.*.part")]
         own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
-        for row in FORMATS.values():
-            place = self.root / row.place
-            own += [p for p in [*place.glob("*.png"), *place.glob("*/*.png")] if _is_mask(p.relative_to(place))]
+        own += [p for row in FORMATS.values() for p in row.written_in(self.root)]
         own += [*self._written_snapshots(), *self._references()]
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
 
@@ -101,9 +103,8 @@ class OutputFolder:
 
     def _folders(self) -> list[Path]:
         """Existing folders that runs make, inner ones first."""
-        places = [*(self.root / row.place for row in FORMATS.values()), self.snapshots]
-        folders = [p for place in places for p in [*place.glob("*/"), place] if p.is_dir()]
-        return [p for p in folders if p in places or p.name.isdecimal()]
+        snapshots = [self.snapshots] if self.snapshots.is_dir() else []
+        return [*(p for row in FORMATS.values() for p in row.folders_in(self.root)), *snapshots]
 
     def _remove(self, *, keep: Collection[Path] = ()) -> None:
         """Removes what runs write, but for the files and the folders' contents in `keep`."""
@@ -210,11 +211,6 @@ class OutputFolder:
             raise OutputError(
                 f"{self.root}: cannot be written ({error.strerror or error}); choose another --output"
             ) from error
-
-
-def _is_mask(path: Path) -> bool:
-    """Whether a path has a name that mask sinks give: `00000.png`, or `001/00000.png`."""
-    return path.stem.isdecimal() and (len(path.parts) == 1 or path.parts[0].isdecimal())
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from vos.absence import AbsencePolicy
-from vos.export import ContactSheetSink, MaskSink, OverlaySink, PalettePngSink
+from vos.export import FORMATS, ExportContext, MaskSink
 from vos.memory import MemoryPolicy
 from vos.memory_budget import Workload
 from vos.output_folder import OutputFolder
 from vos.prompts import Prompt, PromptScript, Removal
 from vos.run_inputs import RunInputs, decoder_of, fingerprint
+from vos.run_sinks import mask_sinks
 from vos.video import FrameSource, Truncation, VideoInfo
 from vos.video.images import ImageFolderSource
 from vos.video_model import VideoModel
@@ -36,6 +37,7 @@ class TrackJob:
         removals: Objects that end before the video does.
         names: Of objects, for run.json and the exports.
         frames: Numbers of the frames to track, ascending; None for all. Prompts and masks count within them.
+        formats: Names of `vos.export.FORMATS` to write beside the masks.
     """
 
     video: str
@@ -48,6 +50,18 @@ class TrackJob:
     removals: tuple[Removal, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
     frames: tuple[int, ...] | None = None
+    formats: tuple[str, ...] = ()
+
+    @property
+    def formats_beside_masks(self) -> tuple[str, ...]:
+        """All that is written beside the index PNG, which always is; the overlay first, each once."""
+        chosen = (*(["overlay"] if self.overlay else []), *self.formats)
+        return tuple(dict.fromkeys(name for name in chosen if name not in ("davis", "sheet")))
+
+    @property
+    def sheet_frames(self) -> tuple[int, ...] | None:
+        """Frames of the contact sheet, also when it was asked for as a format."""
+        return () if self.contact_sheet is None and "sheet" in self.formats else self.contact_sheet
 
     @property
     def script(self) -> PromptScript:
@@ -71,6 +85,7 @@ class RunOutcome:
         is_interrupted: Whether `stop` was set before the end; the run can be resumed where it stopped.
         tracked: Frames that the tracker has seen for it in this process, in either direction.
         went_back: (lowest, highest) frame of every backward pass that was made in this process.
+        notes: Sentences that the user should see, such as audio that could not be copied.
     """
 
     frames: int
@@ -84,6 +99,7 @@ class RunOutcome:
     is_interrupted: bool = False
     tracked: int = 0
     went_back: tuple[tuple[int, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def workload_of(job: TrackJob, model: VideoModel, info: VideoInfo) -> Workload:
@@ -95,7 +111,7 @@ def workload_of(job: TrackJob, model: VideoModel, info: VideoInfo) -> Workload:
         input_pixels=round(model.short_side**2 * aspect),
         objects=len({prompt.object_id for prompt in job.prompts}),
         annotated_frames=len({prompt.frame for prompt in job.prompts}),
-        overlay=job.overlay,
+        overlay=any(FORMATS[name].is_video for name in job.formats_beside_masks),
     )
 
 
@@ -138,6 +154,7 @@ def outputs_of(job: TrackJob) -> dict[str, Any]:
     return {
         "overlay": job.overlay,
         "contact_sheet": None if job.contact_sheet is None else list(job.contact_sheet),
+        "formats": list(job.formats),
     }
 
 
@@ -156,12 +173,6 @@ def outcome_of(record: dict[str, Any], folder: OutputFolder) -> RunOutcome:
     )
 
 
-def sinks_of(job: TrackJob, folder: OutputFolder) -> list[MaskSink]:
-    """Who writes the masks and what is painted from them."""
-    sinks: list[MaskSink] = [PalettePngSink(folder.masks)]
-    if job.overlay:
-        video = Path(job.video)
-        sinks.append(OverlaySink(folder.overlay, audio_from=video if video.is_file() else None))
-    if job.contact_sheet is not None:
-        sinks.append(ContactSheetSink(folder.contact_sheet, job.contact_sheet or None))
-    return sinks
+def sinks_of(job: TrackJob, folder: OutputFolder, context: ExportContext) -> list[MaskSink]:
+    """Who writes the masks and what is made from them."""
+    return mask_sinks(folder, context, job.formats_beside_masks, job.sheet_frames)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from vos.absence import STOP_AFTER, AbsencePolicy, OnAbsent, StopRule
 from vos.errors import OutputError, PromptError
-from vos.export import BackgroundSink
+from vos.export import BackgroundSink, ExportContext
 from vos.layers import Layers, forward_job, forward_layer, forward_mode
 from vos.memory import MemoryPolicy
 from vos.memory_budget import Buffers, fit_buffers
@@ -25,6 +25,7 @@ from vos.resume import FinishedFrames, ResumePoint, check_same_inputs, find_resu
 from vos.run_inputs import RunInputs
 from vos.run_lock import only_run_in
 from vos.run_record import FINISHED, RunRecord, read_record
+from vos.run_sinks import export_context
 from vos.snapshots import SnapshotSink
 from vos.track_job import RunOutcome, TrackJob, inputs_of, outcome_of, sinks_of, workload_of
 from vos.tracker import VideoTracker
@@ -115,8 +116,9 @@ def run_job(
             else:
                 folder.clear_snapshots()
             watch = _Watch(on_frame, on_result, stop or threading.Event())
+            context = export_context(job.video, source, job.names)
             snapshots = SnapshotSink(folder.snapshots, every=snapshot_every, keep_spread=keep_snapshots)
-            run = _Run(job, folder, inputs, plan, absence, point, buffers, snapshots)
+            run = _Run(job, folder, context, inputs, plan, absence, point, buffers, snapshots)
             tracker = partial(
                 VideoTracker,
                 model,
@@ -163,6 +165,7 @@ class _Run:
         self,
         job: TrackJob,
         folder: OutputFolder,
+        context: ExportContext,
         inputs: RunInputs,
         plan: TrackingPlan,
         absence: AbsencePolicy,
@@ -179,7 +182,8 @@ class _Run:
         self._record = RunRecord(folder, inputs, absent_below=absence.below, finished=point.finished)
         self._snapshots = snapshots
         # In this order a frame is in the journal only with its mask, and in a snapshot only with its journal line.
-        sinks = [*sinks_of(job, folder), self._record, self._snapshots]
+        self._mask_sinks = sinks_of(job, folder, context)
+        sinks = [*self._mask_sinks, self._record, self._snapshots]
         self._sinks = BackgroundSink(sinks, depth=buffers.sink_queue)
 
     def track(
@@ -302,6 +306,7 @@ class _Run:
             object_ids=object_ids,
             is_stopped=ending == "stopped",
             is_interrupted=ending == "interrupted",
+            notes=tuple(note for sink in self._mask_sinks for note in getattr(sink, "notes", ())),
         )
 
     def _follow(

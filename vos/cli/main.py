@@ -24,6 +24,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
     "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
     "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
+    "convert": CommandEntry("vos.cli.convert:convert", "Write finished masks in the formats of other tools."),
+    "report": CommandEntry("vos.cli.report:report", "One HTML file that shows where a run needs a correction."),
     "verify": CommandEntry("vos.cli.verify:verify", "Check finished masks against their clip, frame by frame."),
     "replay": CommandEntry("vos.cli.replay:replay", "Repeat a run from its run.json and compare every mask."),
     "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),

@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     help="Whether states stay when the run is done (at most 18), so that vos correct is quick.",
 )
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also write overlay.mp4.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT[,FORMAT...]",
+    help="Also write the masks in this format (vos convert --list). May be repeated.",
+)
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
 @model_options
 @click.option(
@@ -82,6 +89,7 @@ def track(
     snapshot_every: int,
     keep_snapshots: bool,
     overlay: bool,
+    formats: tuple[str, ...],
     contact_sheet: bool,
     model: str,
     weights: Path | None,
@@ -124,11 +132,13 @@ def track(
 
     from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
+    from vos.export.formats import find_formats
     from vos.memory_budget import parse_size
     from vos.output_folder import OutputFolder
     from vos.tracking_run import TrackJob, run_job
     from vos.video_model import load_model
 
+    chosen = find_formats(formats) if formats else ()
     limit = None if max_memory is None else parse_size(max_memory)
     OutputFolder(folder).check(overwrite=overwrite, resume=resume)
     keep_freed_memory()
@@ -139,6 +149,7 @@ def track(
         output=folder,
         overlay=overlay,
         contact_sheet=() if contact_sheet else None,
+        formats=chosen,
         overwrite=overwrite,
         source_options=source_options,
         removals=script.removals,
@@ -171,6 +182,8 @@ def default_output(video: str) -> Path:
 def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
     """Tells what was written and returns the exit status: 1 for a video that broke off."""
     truncation = None if outcome.truncation is None else str(outcome.truncation)
+    for note in outcome.notes:
+        click.echo(f"vos: {note}", err=True)
     rate = (outcome.frames - (outcome.resumed_at or 0)) / max(outcome.seconds, 1e-9)
     if as_json:
         summary = {
@@ -192,9 +205,8 @@ def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
         click.echo(f"{outcome.frames} masks in {outcome.output.masks} ({speed})")
         if outcome.is_stopped:
             click.echo(f"stopped after frame {outcome.frames - 1}: no object has been in view for a while")
-        for path in (outcome.output.overlay, outcome.output.contact_sheet):
-            if path.exists():
-                click.echo(f"see {path}")
+        for path in outcome.output.exports():
+            click.echo(f"see {path}")
     if truncation is not None:
         click.echo(f"vos: the video is {truncation}; the masks before that are written", err=True)
         sys.stderr.flush()

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vos.atomic import replacing
+from vos.export.palette_png import make_folder
 from vos.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
@@ -41,6 +42,7 @@ class ContactSheetSink:
         self._stride = 1
 
     def open(self, info: VideoInfo) -> None:
+        make_folder(self.path.parent)
         if self.frames is None and info.frame_count:
             self.frames = spread_frames(info.frame_count)
 

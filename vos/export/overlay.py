@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vos.export.palette_png import make_folder
 from vos.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoEncoder, VideoInfo
@@ -24,7 +25,13 @@ class OverlaySink:
         self.overwrite = overwrite
         self._encoder: VideoEncoder | None = None
 
+    @property
+    def notes(self) -> list[str]:
+        """What was done differently from what was asked."""
+        return [] if self._encoder is None else self._encoder.notes
+
     def open(self, info: VideoInfo) -> None:
+        make_folder(self.path.parent)
         self._encoder = VideoEncoder(
             self.path,
             width=info.width,

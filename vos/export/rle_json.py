@@ -1,8 +1,8 @@
 """Masks as run lengths in JSON: YouTube-VIS (one entry per object) and COCO (one entry per object and frame).
 
-Both use the COCO API's compressed RLE, `{"size": [H, W], "counts": text}`. The one category is "object": zero-shot
-masks have no class. Compatible readers: pycocotools for COCO (tracks are in `track_id`, and in
-`attributes.track_id`, where CVAT looks), the YouTube-VIS API for the other.
+Both use the COCO API's compressed RLE, `{"size": [H, W], "counts": text}`. Categories are the names that the user gave
+to objects; unnamed ones are of category 1, "object". Compatible readers: pycocotools for COCO (tracks are in
+`track_id`, and in `attributes.track_id`, where CVAT looks), the YouTube-VIS API for the other.
 """
 
 from __future__ import annotations
@@ -11,52 +11,42 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from vos.atomic import write_bytes
 from vos.errors import OutputError
-from vos.export.palette_png import make_folder, png_name
+from vos.export.context import ExportContext
+from vos.export.palette_png import make_folder
+from vos.export.segment import mask_of_segment, segment_of
+from vos.export.spool import Spool
 from vos.results import FrameResult
-from vos.rle import decode_counts, encode_counts
 from vos.video import Frame, VideoInfo
 
-_CATEGORIES = [{"id": 1, "name": "object", "supercategory": "object"}]
 
+class YoutubeVisSink:
+    """YouTube-VIS annotations of one video: `segmentations[t]` is null where the object has no pixel.
 
-class _JsonSink:
-    """What both have in common: entries are gathered as frames come, the file is written at the end."""
+    An entry holds an object's whole track, so run lengths wait in memory.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
         self.path = path
+        self._context = context or ExportContext()
         self._size = (0, 0)
+        self._names: list[str] = []
+        self._segments: dict[int, list[dict[str, Any] | None]] = {}
 
     def open(self, info: VideoInfo) -> None:
         make_folder(self.path.parent)
         self._size = (info.width, info.height)
 
-    def abort(self) -> None:
-        pass
-
-    def _save(self, value: dict[str, Any]) -> None:
-        write_bytes(self.path, (json.dumps(value, separators=(",", ":")) + "\n").encode())
-
-
-class YoutubeVisSink(_JsonSink):
-    """YouTube-VIS annotations of one video: `segmentations[t]` is null where the object has no pixel."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._names: list[str] = []
-        self._segments: dict[int, list[dict[str, Any] | None]] = {}
-
     def write(self, frame: Frame, result: FrameResult) -> None:
         known = len(self._names)
-        self._names.append(png_name(result.index))
+        self._names.append(self._context.frame_name(result.index))
         for object_id in result.object_ids:
             segments = self._segments.setdefault(object_id, [])
             segments += [None] * (known - len(segments))
-            segments.append(_segment(result.mask_of(object_id)))
+            segments.append(segment_of(result.mask_of(object_id)))
 
     def close(self) -> None:
         width, height = self._size
@@ -68,7 +58,7 @@ class YoutubeVisSink(_JsonSink):
                 {
                     "id": object_id,
                     "video_id": 1,
-                    "category_id": 1,
+                    "category_id": self._context.category_of(object_id),
                     "iscrowd": 0,
                     "width": width,
                     "height": height,
@@ -79,38 +69,80 @@ class YoutubeVisSink(_JsonSink):
                 }
             )
         video = {"id": 1, "width": width, "height": height, "length": length, "file_names": self._names}
-        self._save({"videos": [video], "categories": _CATEGORIES, "annotations": annotations})
+        value = {"videos": [video], "categories": coco_categories(self._context), "annotations": annotations}
+        write_bytes(self.path, (to_json(value) + "\n").encode())
+
+    def abort(self) -> None:
+        pass
 
 
-class CocoSink(_JsonSink):
+class CocoSink:
     """COCO annotations: an image per frame, an annotation per object with pixels in it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
+        self.path = path
+        self._context = context or ExportContext()
+        self._size = (0, 0)
         self._images: list[dict[str, Any]] = []
-        self._annotations: list[dict[str, Any]] = []
+        self._annotations: Spool | None = None
+        self._count = 0
+
+    def open(self, info: VideoInfo) -> None:
+        self._size = (info.width, info.height)
+        self._annotations = Spool(self.path, separator=",")
 
     def write(self, frame: Frame, result: FrameResult) -> None:
+        if self._annotations is None:
+            raise RuntimeError("write before open")
         width, height = self._size
         image_id = result.index + 1
-        self._images.append({"id": image_id, "file_name": png_name(result.index), "width": width, "height": height})
+        name = self._context.frame_name(result.index)
+        self._images.append({"id": image_id, "file_name": name, "width": width, "height": height})
         for object_id in result.object_ids:
-            segment = _segment(result.mask_of(object_id))
-            if segment is not None:
-                self._annotations.append(
-                    {
-                        "id": len(self._annotations) + 1,
-                        "image_id": image_id,
-                        "category_id": 1,
-                        "iscrowd": 0,
-                        "track_id": object_id,
-                        "attributes": {"track_id": object_id},
-                        **segment,
-                    }
-                )
+            segment = segment_of(result.mask_of(object_id))
+            if segment is None:
+                continue
+            self._count += 1
+            annotation = {
+                "id": self._count,
+                "image_id": image_id,
+                "category_id": self._context.category_of(object_id),
+                "iscrowd": 0,
+                "track_id": object_id,
+                "attributes": {"track_id": object_id},
+                **segment,
+            }
+            self._annotations.add(to_json(annotation))
 
     def close(self) -> None:
-        self._save({"images": self._images, "categories": _CATEGORIES, "annotations": self._annotations})
+        if self._annotations is None:
+            raise RuntimeError("close before open")
+        head = to_json({"images": self._images, "categories": coco_categories(self._context)})
+        self._annotations.save(head[:-1] + ',"annotations":[', "]}\n")
+
+    def abort(self) -> None:
+        if self._annotations is not None:
+            self._annotations.close()
+
+
+def coco_categories(context: ExportContext) -> list[dict[str, Any]]:
+    """`categories` of the COCO family."""
+    return [
+        {"id": number, "name": name, "supercategory": "object"} for number, name in enumerate(context.categories, 1)
+    ]
+
+
+def to_json(value: Any) -> str:
+    """JSON on one line without spaces."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def read_json_file(path: Path) -> Any:
+    """Raises OutputError when the file is missing or is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise OutputError(f"{path}: not readable JSON ({error})") from error
 
 
 def read_youtube_vis(path: Path) -> dict[int, dict[int, np.ndarray]]:
@@ -119,11 +151,11 @@ def read_youtube_vis(path: Path) -> dict[int, dict[int, np.ndarray]]:
     Raises:
         OutputError: The file cannot be read or is not of this form.
     """
-    value = _load(path)
+    value = read_json_file(path)
     try:
         return {
             int(annotation["id"]): {
-                index: _mask(segment) for index, segment in enumerate(annotation["segmentations"]) if segment
+                index: mask_of_segment(segment) for index, segment in enumerate(annotation["segmentations"]) if segment
             }
             for annotation in value["annotations"]
         }
@@ -137,33 +169,12 @@ def read_coco(path: Path) -> dict[int, dict[int, np.ndarray]]:
     Raises:
         OutputError: The file cannot be read or is not of this form.
     """
-    value = _load(path)
+    value = read_json_file(path)
     objects: dict[int, dict[int, np.ndarray]] = {}
     try:
         for annotation in value["annotations"]:
             frames = objects.setdefault(int(annotation["track_id"]), {})
-            frames[int(annotation["image_id"]) - 1] = _mask(annotation["segmentation"])
+            frames[int(annotation["image_id"]) - 1] = mask_of_segment(annotation["segmentation"])
     except (KeyError, TypeError, ValueError) as error:
         raise OutputError(f"{path}: not COCO annotations with track_id ({error!r})") from error
     return objects
-
-
-def _segment(mask: np.ndarray) -> dict[str, Any] | None:
-    """RLE, area in pixels and [x, y, width, height] of an (H, W) mask; None when it is empty."""
-    area = int(np.count_nonzero(mask))
-    if area == 0:
-        return None
-    rle = {"size": list(mask.shape), "counts": encode_counts(mask)}
-    return {"segmentation": rle, "area": area, "bbox": list(cv2.boundingRect(mask.view(np.uint8)))}
-
-
-def _mask(segment: dict[str, Any]) -> np.ndarray:
-    height, width = segment["size"]
-    return decode_counts(segment["counts"], width, height)
-
-
-def _load(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise OutputError(f"{path}: not readable JSON ({error})") from error

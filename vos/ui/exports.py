@@ -9,12 +9,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import IO, Any
 
+from vos.convert import convert_run
 from vos.errors import OutputError, UsageError
-from vos.export import FORMATS, make_sink
-from vos.journal import read_journal
+from vos.export import FORMATS
 from vos.output_folder import OutputFolder
-from vos.resume import FinishedFrames
-from vos.video import open_source
 
 _MAX_TICKETS = 32
 
@@ -77,19 +75,8 @@ def export_masks(folder: OutputFolder, video: Path, name: str) -> Path:
     if row is None:
         raise UsageError(f"mask format {name!r} is not one of {', '.join(FORMATS)}")
     target = folder.root / row.place
-    if target == folder.masks:
-        return target
-    finished = FinishedFrames(folder, read_journal(folder.journal).entries)
-    sink = make_sink(name, folder.root)
-    with open_source(str(video)) as source:
-        sink.open(source.info)
-        try:
-            for frame in source:
-                sink.write(frame, finished.recall(frame))
-        except BaseException:
-            sink.abort()
-            raise
-        sink.close()
+    if target != folder.masks:
+        convert_run(folder.root, [name], video=str(video), overwrite=True)
     return target
 
 

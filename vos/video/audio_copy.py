@@ -26,7 +26,7 @@ class AudioCopy:
         self._notes = notes
         self._output = output
         # Matroska has no times before zero, where encoders put their lead-in; given any, FFmpeg would move all streams.
-        self._keeps_negative = output.format.name != "matroska"
+        self._keeps_negative = output.format.name not in ("matroska", "webm")
         self._input = border.open_container(path)
         self._packets: Iterator[Any] = iter(())
         self._pending: Any = None

@@ -42,10 +42,26 @@ CODECS: dict[str, Codec] = {
         options={"libx264": {"preset": "veryfast"}},
     ),
     "ffv1": Codec(encoders=("ffv1",), containers=(".mkv",), pixel_format="bgr0", is_lossless=True),
+    # Alpha is stored without loss, colours with 10 bits and little loss: what editors exchange.
+    "prores4444": Codec(
+        encoders=("prores_ks",),
+        containers=(".mov",),
+        pixel_format="yuva444p10le",
+        input_format="rgba",
+        options={"prores_ks": {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}},
+    ),
+    # Alpha is a second VP9 picture, so it comes back within a few levels: threshold it at the middle.
+    "vp9_alpha": Codec(
+        encoders=("libvpx-vp9",),
+        containers=(".webm",),
+        pixel_format="yuva420p",
+        input_format="rgba",
+        options={"libvpx-vp9": {"b": "0", "deadline": "good", "cpu-used": "4"}},
+    ),
 }
 
 # Extension -> FFmpeg's name of the container format.
-CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 # Container format -> audio codecs that can be copied into it; None for any. FFmpeg lets others into mp4 and mov too and
 # fails, or makes files that players refuse, when it is too late.
@@ -54,10 +70,11 @@ AUDIO_COPIES: dict[str, frozenset[str] | None] = {
     "mp4": _ISO_AUDIO,
     "mov": _ISO_AUDIO | {"pcm_s16le", "pcm_s16be", "pcm_s24le"} - {"flac", "opus"},
     "matroska": None,
+    "webm": frozenset({"opus", "vorbis"}),
 }
 
 # Encoders that take a constant quality, and the name of that option.
-QUALITY_OPTIONS = {"libx264": "crf"}
+QUALITY_OPTIONS = {"libx264": "crf", "libvpx-vp9": "crf"}
 
 
 def find_encoder(codec: str, extension: str) -> tuple[Codec, str]:

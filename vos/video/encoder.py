@@ -37,7 +37,7 @@ class VideoEncoder:
         time_base: Seconds per unit of the `pts` given to `write`; take it from `VideoInfo`.
         average_rate: Frames per second, for players' information and the length of the last frame.
         codec: A name of `vos.video.codecs.CODECS`.
-        crf: Constant rate factor of H.264, 0 (lossless) to 51; ignored by lossless codecs.
+        crf: Constant rate factor of H.264 and VP9, 0 (best) to 51; ignored by codecs without one.
         audio_from: A file whose first audio stream is copied, without re-encoding, as far as the video reaches. None,
             or a file without audio, gives a silent video; so does audio that the container cannot hold (see `notes`).
         overwrite: Whether an existing file may be replaced.

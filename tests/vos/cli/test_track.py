@@ -92,9 +92,11 @@ def test_the_overlay_keeps_every_frame_and_its_time(clip: Path, tmp_path: Path) 
 
 def test_two_runs_write_the_same_bytes(clip: Path, mask_png: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        assert track(clip, "--mask", mask_png, "-o", tmp_path / name, "--overlay") == 0
+        formats = ["--overlay", "--format", "coco,objects", "--format", "sheet"]
+        assert track(clip, "--mask", mask_png, "-o", tmp_path / name, *formats) == 0
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
     assert len(files) > FRAMES
+    assert {"coco.json", "objects", "overlay.mp4", "contact_sheet.png"} <= {file.parts[0] for file in files}
     for file in files:
         if file.name != "run.json":
             assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file

@@ -1,0 +1,96 @@
+"""The video with the objects as its alpha channel, for editors (ProRes 4444) and browsers (VP9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from vos.errors import OutputError
+from vos.export.context import ExportContext
+from vos.export.cutouts import rgba_of
+from vos.export.palette_png import make_folder
+from vos.results import FrameResult
+from vos.video import Frame, VideoEncoder, VideoInfo, border
+
+# FFmpeg's own VP9 decoder passes over the second stream that holds the alpha; libvpx's reads it.
+_ALPHA_DECODERS = {"vp9": "libvpx-vp9"}
+
+
+class AlphaVideoSink:
+    """Writes the source's pictures with straight (unmultiplied) alpha: 255 on any object, 0 elsewhere.
+
+    Args:
+        path: A .mov file for ProRes, .webm for VP9.
+        codec: `prores4444` or `vp9_alpha` of `vos.video.codecs`.
+        context: Where the audio is.
+    """
+
+    def __init__(self, path: Path, codec: str, context: ExportContext | None = None) -> None:
+        self.path = path
+        self._codec = codec
+        self._context = context or ExportContext()
+        self._encoder: VideoEncoder | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done differently from what was asked."""
+        return [] if self._encoder is None else self._encoder.notes
+
+    def open(self, info: VideoInfo) -> None:
+        make_folder(self.path.parent)
+        self._encoder = VideoEncoder(
+            self.path,
+            width=info.width,
+            height=info.height,
+            time_base=info.time_base,
+            average_rate=info.average_rate,
+            codec=self._codec,
+            audio_from=self._context.audio_from,
+            overwrite=self._context.overwrite,
+        )
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        if self._encoder is None:
+            raise RuntimeError("write before open")
+        self._encoder.write(rgba_of(frame.rgb, result.labels), frame.pts)
+
+    def close(self) -> None:
+        if self._encoder is not None:
+            self._encoder.close()
+
+    def abort(self) -> None:
+        if self._encoder is not None:
+            self._encoder.abort()
+
+
+def read_alpha_video(path: Path) -> Iterator[tuple[float, np.ndarray]]:
+    """(time in seconds, (H, W, 4) uint8 RGBA) of every frame, in order.
+
+    Raises:
+        OutputError: The file cannot be read, or has no alpha.
+    """
+    with border.open_container(path) as container:
+        stream = container.streams.video[0]
+        decoder = _decoder_of(stream)
+        for packet in container.demux(stream):
+            try:
+                frames = decoder.decode(packet if packet.size else None)
+            except border.AV_ERRORS as error:
+                raise OutputError(f"{path}: cannot be decoded ({border.reason(error)})") from error
+            for frame in frames:
+                if not frame.format.name.startswith("yuva"):
+                    raise OutputError(f"{path}: the video has no alpha")
+                yield float(frame.pts * stream.time_base), frame.to_ndarray(format="rgba")
+
+
+def _decoder_of(stream: Any) -> Any:
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None:
+        return stream.codec_context
+    decoder = av.CodecContext.create(name, "r")
+    decoder.extradata = stream.codec_context.extradata
+    return decoder

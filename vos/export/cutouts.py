@@ -1,0 +1,53 @@
+"""The objects without their background: one RGBA PNG per frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vos.atomic import replacing
+from vos.errors import OutputError
+from vos.export.palette_png import make_folder, png_name
+from vos.results import FrameResult
+from vos.video import Frame, VideoInfo
+
+
+class CutoutSink:
+    """`<folder>/00000.png` ...: the source's colours and alpha 255 where an object is; 0 in all channels elsewhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open(self, info: VideoInfo) -> None:
+        make_folder(self.folder)
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        rgba = rgba_of(frame.rgb, result.labels)
+        rgba[rgba[:, :, 3] == 0] = 0
+        with replacing(self.folder / png_name(result.index)) as temporary:
+            Image.fromarray(rgba).save(temporary, format="PNG", compress_level=3)
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+def rgba_of(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(H, W, 4) uint8: the picture with alpha 255 where any object is and 0 elsewhere."""
+    alpha = (labels > 0).astype(np.uint8) * 255
+    return np.dstack([rgb, alpha])
+
+
+def read_cutout(path: Path) -> np.ndarray:
+    """(H, W, 4) uint8. Raises OutputError when the file is missing or no RGBA PNG."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.mode != "RGBA":
+                raise OutputError(f"{path}: a cut-out has mode RGBA, this one has mode {image.mode}")
+            return np.array(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise OutputError(f"{path}: not a readable PNG ({error})") from error
