@@ -24,6 +24,8 @@ JUMP_OVERLAP = 0.1
 JUMP_SIZES = 1.0
 # Back elsewhere: after an absence, further from where it was lost than this many of its sizes.
 RETURN_SIZES = 3.0
+# Presence counts as unsure from 0.15 to 0.85: 1 - |2p - 1| above this.
+UNSURE = 0.3
 # A frame below this score is steady: nothing in it asks for a look.
 STEADY = 0.25
 
@@ -188,7 +190,9 @@ def _judge(
     index: int, object_id: int, seen: _Seen | None, last: _Seen | None, before: np.ndarray | None, presence: float
 ) -> _Judgement:
     judged = _Judgement()
-    judged.add(0.5 * (1 - abs(2 * presence - 1)), f"presence {presence:.2f}: not sure that it is in view")
+    unsure = 1 - abs(2 * presence - 1)
+    if unsure > UNSURE:
+        judged.add(0.5 * unsure, f"presence {presence:.2f}: not sure that it is in view")
     if seen is None:
         if last is not None and last.frame == index - 1:
             judged.add(0.3, "lost here")

@@ -95,7 +95,7 @@ def test_datumaro_reads_cvat_images_and_mots(tmp_path: Path) -> None:
     assert_same_masks(found, MASKS)
     found.clear()
     written("mots", tmp_path)
-    dataset = datumaro.Dataset.import_from(str(tmp_path / "mots"), "mots_png")
+    dataset = datumaro.Dataset.import_from(str(tmp_path / "mots"), "mots")
     labels = [label.name for label in dataset.categories()[datumaro.AnnotationType.label].items]
     for item in dataset:
         for annotation in item.annotations:
