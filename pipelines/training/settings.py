@@ -48,6 +48,7 @@ class TrainSettings:
         thin_plate: Probability that the objects of a clip bend as thin plates.
         occluders: Probability that something passes in front.
         zoom: Probability that the camera zooms.
+        thin_parts: Probability that a pasted object gets sticks, ropes or wheels.
         hold_aside: Share of the pictures that is kept for validation; 0 trains on all and scores nothing.
         report_every: Steps between validations and picture sheets; 0 for none.
         tensorboard: Also write TensorBoard events.
@@ -78,13 +79,14 @@ class TrainSettings:
     thin_plate: float = 0.0
     occluders: float = 0.0
     zoom: float = 0.0
+    thin_parts: float = 0.0
     hold_aside: float = 0.0
     report_every: int = 500
     tensorboard: bool = False
 
     @property
     def variations(self) -> Variations:
-        return Variations(self.thin_plate, self.occluders, self.zoom)
+        return Variations(self.thin_plate, self.occluders, self.zoom, self.thin_parts)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from pipelines.training.stills import IGNORED_ID, Still
-from pipelines.training.variations import ThinPlate, Variations, occluder_mask, passing_path, zoom_frames
+from pipelines.training.thin_parts import add_thin_parts
+from pipelines.training.variations import ThinPlate, Variations, occluder_mask, passing_path, stalks_mask, zoom_frames
 
 cv2.setNumThreads(0)
 
@@ -115,6 +116,8 @@ class ClipSynthesizer:
             source = (layers[1].image, layers[1].labels) if copies_target and len(layers) > 1 else self._cutout()
             if source is None:
                 continue
+            if not copies_target and self.more.random() < self.variations.thin_parts:
+                source = add_thin_parts(*source, self.more)
             cut_labels = np.where(source[1] > 0, 1000 + number, 0).astype(np.int32)
             cut_image = _recolour(source[0], rng, 0.12)
             layers.append(_Layer(cut_image, cut_labels, self._object_motion(cut_labels)))
@@ -230,12 +233,16 @@ class ClipSynthesizer:
             for layer in layers[1:]:
                 layer.motion.plate = ThinPlate(rng)
         if rng.random() < self.variations.occluders:
-            mask = occluder_mask(rng, size)
             number = int(rng.choice(len(self.stills), p=self._probabilities))
             texture = self.stills[number].load(384, rng)[0]
+            stands = rng.random() < 0.35
+            mask = stalks_mask(rng, size) if stands else occluder_mask(rng, size)
             motion = self._object_motion(mask)
             motion.scale = float(rng.uniform(0.6, 1.1))
-            motion.center, motion.velocity = passing_path(rng, size, self.frames)
+            if stands:
+                motion.velocity = motion.velocity * 0.5
+            else:
+                motion.center, motion.velocity = passing_path(rng, size, self.frames)
             image = _recolour(cv2.resize(texture, (size, size), interpolation=cv2.INTER_AREA), rng, 0.2)
             layers.append(_Layer(image, mask, motion, is_occluder=True))
 

@@ -22,16 +22,18 @@ class Variations:
 
     Attributes:
         thin_plate: Every object bends as a thin plate: limbs and cloth rather than ripples.
-        occluders: Something unlabelled passes in front.
+        occluders: Something unlabelled passes in front, or thin stalks stand there.
         zoom: The camera zooms in or out of the whole scene.
+        thin_parts: A pasted object (each by itself) gets sticks, ropes or wheels, which belong to it.
     """
 
     thin_plate: float = 0.0
     occluders: float = 0.0
     zoom: float = 0.0
+    thin_parts: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("thin_plate", "occluders", "zoom"):
+        for name in ("thin_plate", "occluders", "zoom", "thin_parts"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a probability, not {getattr(self, name)}")
 
@@ -113,6 +115,20 @@ def occluder_mask(rng: np.random.Generator, side: int) -> np.ndarray:
         radii = rng.uniform(0.25, 0.5, len(angles)) * side
         corners = side / 2 + np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None]
         cv2.fillPoly(mask, [corners.astype(np.int32)], 1)
+    return mask.astype(np.int32)
+
+
+def stalks_mask(rng: np.random.Generator, side: int) -> np.ndarray:
+    """(side, side) int32 0/1: thin curved stalks, as of high grass, that leave most of what is behind visible."""
+    mask = np.zeros((side, side), np.uint8)
+    lean = rng.normal() * 0.2
+    for _ in range(int(rng.integers(6, 30))):
+        foot = rng.uniform(0, side)
+        height = side * rng.uniform(0.3, 1.0)
+        at = np.linspace(0, 1, 9)
+        x = foot + (lean + rng.normal() * 0.1) * height * at**2
+        points = np.column_stack([x, side - height * at])
+        cv2.polylines(mask, [np.round(points).astype(np.int32)], False, 1, int(rng.integers(1, 4)))
     return mask.astype(np.int32)
 
 

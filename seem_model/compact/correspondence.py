@@ -44,11 +44,14 @@ class MemoryReader(nn.Module):
     def forward(self, features: ImageFeatures, memory: Sequence[FrameMemory]) -> ReadOut:
         """memory: at least one frame, all with the same grid and objects as `features`."""
         height, width = features.grid
+        here, there = self._locality(height, width, features.key)
+        nowhere = torch.zeros_like(there)
+        query = torch.cat([features.key, here.expand(features.key.shape[0], -1, -1)], 2)
         keys = torch.cat([frame.key for frame in memory], 1)  # (B, F*cells, C)
-        prior = self._locality(height, width, features.key)
-        prior = torch.cat([torch.zeros_like(prior) if frame.pinned else prior for frame in memory], 1)
+        places = torch.cat([nowhere if frame.pinned else there for frame in memory], 1)
+        keys = torch.cat([keys, places.expand(keys.shape[0], -1, -1)], 2)
         # (B, Q, F*cells): correspondence of every cell here (Q) with every remembered cell.
-        logits = torch.baddbmm(prior[None], features.key, keys.transpose(1, 2))
+        logits = query @ keys.transpose(1, 2)
         valid = torch.stack([frame.valid for frame in memory], 2)  # (B, O, F)
 
         value = torch.stack([frame.value for frame in memory], 3)  # (B, O, D, F, cells)
@@ -68,15 +71,21 @@ class MemoryReader(nn.Module):
             fine_mask=ungroup_children(fine_mask, (height, width)),
         )
 
-    def _locality(self, height: int, width: int, like: Tensor) -> Tensor:
-        """(cells, cells) logits of the distance prior: minus squared distance over twice the variance."""
+    def _locality(self, height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Four further channels for the keys of the current and of a remembered frame, each (1, cells, 4).
+
+        Their dot product is the logit of the distance prior, minus squared distance over twice the variance:
+        -|p - q|^2 / 2 = p.q - |p|^2 / 2 - |q|^2 / 2, with positions in units of the standard deviation. So the prior
+        costs no map of all pairs of its own.
+        """
         longest = max(height, width)
         y = torch.arange(height, device=like.device, dtype=like.dtype) / longest
         x = torch.arange(width, device=like.device, dtype=like.dtype) / longest
-        dy = (y[:, None] - y).square()[:, None, :, None]
-        dx = (x[:, None] - x).square()[None, :, None, :]
-        distance = (dy + dx).reshape(height * width, height * width)
-        return distance * (-0.5 * (-2 * self.log_sigma).exp())
+        place = torch.stack(torch.meshgrid(y, x, indexing="ij"), 2).view(1, height * width, 2)
+        place = place * (-self.log_sigma).exp()
+        fall_off = -0.5 * place.square().sum(2, keepdim=True)
+        one = torch.ones_like(fall_off)
+        return torch.cat([place, one, fall_off], 2), torch.cat([place, fall_off, one], 2)
 
     def _read_fine(
         self,

@@ -75,6 +75,35 @@ class DecoderLayer(nn.Module):
         return self.norms[3](x + self.feed_forward(x))
 
 
+class BoundaryHead(nn.Module):
+    """Corrects a mask at stride 4, where object borders are decided.
+
+    The dot product of embedding and mask features is linear in features that know nothing of the object; this head
+    looks at them together with the object's own answer. Its last layer starts at zero: no correction.
+    """
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        dim = config.mask_dim
+        self.from_mid = nn.Conv2d(config.mid_dim, dim, 1)
+        self.from_hints = nn.Conv2d(2, dim, 3, padding=1)
+        self.blocks = nn.Sequential(SeparableConv(dim, dim), SeparableConv(dim, dim))
+        self.out = nn.Conv2d(dim, 1, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, mid: Tensor, mask_features: Tensor, logits: Tensor, previous: Tensor) -> Tensor:
+        """mid (B*O, mid_dim, H/8, W/8), mask_features (B, mask_dim, H/4, W/4), logits and previous (B, O, H/4, W/4).
+
+        Returns what to add to the logits, (B, O, H/4, W/4).
+        """
+        batch, objects = logits.shape[:2]
+        hints = torch.stack([logits.clamp(-8, 8) * 0.25, previous * 2 - 1], 2).flatten(0, 1)
+        x = F.interpolate(self.from_mid(mid), scale_factor=2, mode="bilinear", align_corners=False)
+        x = (x + self.from_hints(hints)).unflatten(0, (batch, objects)) + mask_features[:, None]
+        return self.out(self.blocks(F.relu(x.flatten(0, 1)))).view_as(logits)
+
+
 class MaskDecoder(nn.Module):
     """From image features, memory read-out and prompt tokens to masks and presence."""
 
@@ -88,6 +117,7 @@ class MaskDecoder(nn.Module):
         self.to_mid = nn.Conv2d(dim, mid, 1)
         self.prior_to_mid = nn.Conv2d(3, mid, 3, padding=1)
         self.smooth = SeparableConv(mid, mid, 5)
+        self.mid_block = ResidualBlock(mid)
         self.local_embedding = nn.Conv2d(mid, mask_dim + 1, 1)
         self.prior_weight = nn.Parameter(torch.tensor(1.0))
 
@@ -95,6 +125,7 @@ class MaskDecoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_layers))
         to_mask = nn.Linear(dim, mask_dim)
         self.mask_embedding = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), to_mask)
+        self.boundary = BoundaryHead(config)
         self.presence = nn.Sequential(nn.Linear(2 * dim + 2, dim), nn.ReLU(), nn.Linear(dim, 1))
         # Both embeddings start at zero, so that the untrained model is plain label propagation.
         for parameter in (*self.local_embedding.parameters(), *to_mask.parameters()):
@@ -118,7 +149,8 @@ class MaskDecoder(nn.Module):
         hints = torch.stack([prior, coarse_prior, previous8 * 4 - 2], 2).flatten(0, 1) * 0.25
         y = F.interpolate(self.to_mid(x), scale_factor=2, mode="bilinear", align_corners=False)
         y = (y + self.prior_to_mid(hints)).unflatten(0, (batch, objects)) + features.mid[:, None]
-        local = self.local_embedding(self.smooth(F.relu(y.flatten(0, 1))))
+        y = self.mid_block(self.smooth(F.relu(y.flatten(0, 1))))
+        local = self.local_embedding(y)
         offset = local[:, -1:] + self.prior_weight * prior.flatten(0, 1)[:, None]
         local = torch.cat([local[:, :-1], offset], 1)
         local = F.interpolate(local, scale_factor=2, mode="bilinear", align_corners=False)
@@ -129,6 +161,7 @@ class MaskDecoder(nn.Module):
         tokens = self._decode_queries(x, early, prompts, (height, width))
         embedding = self.mask_embedding(tokens[:, 0]).unflatten(0, (batch, objects))
         mask_logits = early + (embedding @ features.mask_features.flatten(2)).unflatten(2, early.shape[-2:])
+        mask_logits = mask_logits + self.boundary(y, features.mask_features, mask_logits, previous)
 
         # Presence reads the answer itself: the strongest evidence, and the mean feature under the mask.
         weight = area_resize(mask_logits.sigmoid(), (height, width)).flatten(0, 1).flatten(1)

@@ -22,6 +22,8 @@ class SeparableConv(nn.Module):
         self.activate = activate
 
     def forward(self, x: Tensor) -> Tensor:
+        # Depthwise convolutions on a CPU are several times faster channels last, backward above all.
+        x = x.contiguous(memory_format=torch.channels_last)
         x = self.norm(self.pointwise(self.depthwise(x)))
         return F.relu(x) if self.activate else x
 

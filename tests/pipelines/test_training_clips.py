@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from pipelines.training.mix import list_stills
 from pipelines.training.prompts import draw_prompt
 from pipelines.training.smoke import make_pictures
 from pipelines.training.synthesis import ClipSynthesizer
+from pipelines.training.thin_parts import add_thin_parts
 from pipelines.training.variations import ThinPlate, Variations, zoom_frames
 from seem_model.compact.prompting import PromptKind
 
@@ -86,7 +88,7 @@ def test_a_perfect_mask_costs_little_and_a_wrong_one_much() -> None:
     assert mask_loss(wrong, target, torch.zeros(1)) == 0
 
 
-@pytest.mark.parametrize("name", ["thin_plate", "occluders", "zoom"])
+@pytest.mark.parametrize("name", ["thin_plate", "occluders", "zoom", "thin_parts"])
 def test_a_variation_changes_later_frames_and_keeps_clips_valid(stills_folder: Path, name: str) -> None:
     stills = list_stills(stills_folder)
     plain = ClipSynthesizer(stills, seed=0, size=96, frames=4, objects=2)
@@ -139,3 +141,21 @@ def test_zoom_enlarges_frames_and_labels_alike() -> None:
 def test_a_probability_outside_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match="zoom is a probability"):
         Variations(zoom=1.5)
+
+
+def test_thin_parts_belong_to_the_object_and_are_thin() -> None:
+    image = np.full((60, 40, 3), 90, np.uint8)
+    mask = np.zeros((60, 40), np.int32)
+    mask[5:55, 5:35] = 1
+    sticking_out = 0
+    for seed in range(8):
+        wider, grown = add_thin_parts(image, mask, np.random.default_rng(seed))
+        margin = (grown.shape[0] - 60) // 2
+        assert wider.shape == (*grown.shape, 3)
+        assert (grown[margin:-margin, margin:-margin][mask == 1] == 1).all()
+        outside = grown.astype(np.uint8)
+        outside[margin:-margin, margin:-margin][mask == 1] = 0
+        sticking_out += int(outside.sum())
+        # Nothing of what was added survives an erosion wider than a part.
+        assert cv2.erode(outside, np.ones((9, 9), np.uint8)).sum() == 0
+    assert sticking_out > 100

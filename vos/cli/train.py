@@ -31,6 +31,13 @@ _PROBABILITY = click.FloatRange(0, 1)
 @click.option("--thin-plate", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips that bend.")
 @click.option("--occluders", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips with occluders.")
 @click.option("--zoom", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips that zoom.")
+@click.option(
+    "--thin-parts",
+    type=_PROBABILITY,
+    default=0.0,
+    show_default=True,
+    help="Share of pasted objects with sticks, ropes or wheels.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of the network.")
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that make clips.")
