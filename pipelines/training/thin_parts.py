@@ -21,8 +21,8 @@ def add_thin_parts(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
         Image and mask, with a margin around them for parts that stick out.
     """
     margin = max(4, round(0.45 * max(mask.shape)))
-    image = cv2.copyMakeBorder(image, *[margin] * 4, cv2.BORDER_REFLECT_101)
-    mask = cv2.copyMakeBorder(mask.astype(np.uint8), *[margin] * 4, cv2.BORDER_CONSTANT, value=0)
+    image = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
+    mask = np.pad(mask.astype(np.uint8), margin)
     rows, columns = np.nonzero(mask)
     extent = float(np.sqrt(np.ptp(rows) * np.ptp(columns) + 1.0))
     for _ in range(int(rng.integers(1, 4))):

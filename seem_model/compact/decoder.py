@@ -89,8 +89,8 @@ class BoundaryHead(nn.Module):
         self.from_hints = nn.Conv2d(2, dim, 3, padding=1)
         self.blocks = nn.Sequential(SeparableConv(dim, dim), SeparableConv(dim, dim))
         self.out = nn.Conv2d(dim, 1, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, mid: Tensor, mask_features: Tensor, logits: Tensor, previous: Tensor) -> Tensor:
         """mid (B*O, mid_dim, H/8, W/8), mask_features (B, mask_dim, H/4, W/4), logits and previous (B, O, H/4, W/4).
