@@ -97,8 +97,13 @@ MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {
 }
 
 
+# Resolutions at which the models were evaluated: here (docs/compact-model.md), and by SEEM's authors.
+_COMPACT_SHORT_SIDE = 384
+_RELEASED_SHORT_SIDE = 512
+
+
 def load_model(
-    name: str = "compact", *, device: str = "auto", weights: Path | None = None, short_side: int = 320
+    name: str = "compact", *, device: str = "auto", weights: Path | None = None, short_side: int | None = None
 ) -> VideoModel:
     """A model by name, ready to track.
 
@@ -106,7 +111,8 @@ def load_model(
         name: One of `MODELS`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`...
         weights: Another weights file than the embedded one.
-        short_side: Input resolution: the shorter side of the picture the network sees, in pixels.
+        short_side: Input resolution: the shorter side of the picture the network sees, in pixels; the model's own
+            (384 for the compact model, 512 for SEEM) when left out.
 
     Raises:
         UsageError: Unknown name, device, or a resolution that is too small.
@@ -115,6 +121,8 @@ def load_model(
     loader = MODELS.get(name)
     if loader is None:
         raise UsageError(f"--model {name}: unknown model; choose one of {', '.join(MODELS)}")
+    if short_side is None:
+        short_side = _COMPACT_SHORT_SIDE if name == "compact" else _RELEASED_SHORT_SIDE
     if not 64 <= short_side <= 2048:
         raise UsageError(f"--short-side {short_side}: must be between 64 and 2048")
     return loader(choose_device(device), weights, short_side)

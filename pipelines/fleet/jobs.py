@@ -43,7 +43,7 @@ class ModelSpec:
     name: str = "compact"
     weights: str | None = None
     device: str = "auto"
-    short_side: int = 320
+    short_side: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def batch(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     absent_below: float,
     overlay: bool,
     contact_sheet: bool,

@@ -64,7 +64,7 @@ def benchmark(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     absent_below: float,
     workers: int | None,
     gpus: str | None,

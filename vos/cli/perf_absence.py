@@ -25,7 +25,7 @@ def perf_absence(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     clips: int,
     stills: Path | None,
     absent_below: float,

@@ -24,7 +24,7 @@ def perf_memory(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     frames: int,
     width: int,
     height: int,
@@ -64,7 +64,7 @@ def perf_memory(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{width}x{height}, {objects} object{'s' if objects > 1 else ''}, model at {short_side}")
+    table = Table(title=f"{width}x{height}, {objects} object{'s' if objects > 1 else ''}, model at {loaded.short_side}")
     table.add_column("frames", justify="right")
     table.add_column("greatest resident MiB", justify="right")
     for place, value in curve.points:

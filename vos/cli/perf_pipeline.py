@@ -26,7 +26,7 @@ def perf_pipeline(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     frames: int,
     rounds: int,
     width: int,

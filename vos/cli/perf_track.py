@@ -25,7 +25,7 @@ def perf_track(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     frames: int,
     width: int,
     height: int,
@@ -58,7 +58,7 @@ def perf_track(
 
     table = Table(
         title=f"{width}x{height}, {frames} frames, {loaded.device}, {torch.get_num_threads()} threads, "
-        f"model at {short_side}; ms per frame"
+        f"model at {loaded.short_side}; ms per frame"
     )
     table.add_column("")
     for run in runs:

@@ -24,7 +24,7 @@ def perf_ui(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     strokes: int,
     width: int,
     height: int,

@@ -94,7 +94,7 @@ def track(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
     absent_below: float,
     on_absent: OnAbsent,
     stop_after: int,

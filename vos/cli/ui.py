@@ -37,7 +37,7 @@ def ui(
     model: str,
     weights: Path | None,
     device: str,
-    short_side: int,
+    short_side: int | None,
 ) -> None:
     """Draw strokes, boxes, points and outlines on a video in the browser, track, correct and export.
 
