@@ -98,7 +98,7 @@ MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {
 
 
 # Resolutions at which the models were evaluated: here (docs/compact-model.md), and by SEEM's authors.
-_COMPACT_SHORT_SIDE = 384
+_COMPACT_SHORT_SIDE = 320
 _RELEASED_SHORT_SIDE = 512
 
 
@@ -112,7 +112,7 @@ def load_model(
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`...
         weights: Another weights file than the embedded one.
         short_side: Input resolution: the shorter side of the picture the network sees, in pixels; the model's own
-            (384 for the compact model, 512 for SEEM) when left out.
+            (320 for the compact model, 512 for SEEM) when left out.
 
     Raises:
         UsageError: Unknown name, device, or a resolution that is too small.

@@ -29,6 +29,8 @@ class CompactConfig:
         foreground_tokens: Visual sampler tokens inside the reference mask.
         background_tokens: Visual sampler tokens outside the reference mask.
         memory_tokens: Memory prompt tokens per remembered frame (the M_p of the SEEM paper).
+        pinned_bonus: Added to the correspondence logits of annotated frames: theirs are the only masks that are
+            certainly right, and what was once lost from a tracked mask must be able to come back.
         candidates: Stride-16 cells kept per query cell for the stride-8 read-out.
     """
 
@@ -45,3 +47,4 @@ class CompactConfig:
     background_tokens: int = 24
     memory_tokens: int = 4
     candidates: int = 8
+    pinned_bonus: float = 0.5

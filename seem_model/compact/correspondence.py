@@ -36,6 +36,7 @@ class MemoryReader(nn.Module):
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         self.candidates = config.candidates
+        self.pinned_bonus = config.pinned_bonus
         # Objects move little between neighbouring memory frames: a Gaussian prior on distance, in units of the
         # longer image side. The pinned frame may be long ago and gets none.
         self.log_sigma = nn.Parameter(torch.tensor(0.14).log())
@@ -45,10 +46,11 @@ class MemoryReader(nn.Module):
         """memory: at least one frame, all with the same grid and objects as `features`."""
         height, width = features.grid
         here, there = self._locality(height, width, features.key)
-        nowhere = torch.zeros_like(there)
+        anywhere = torch.zeros_like(there)
+        anywhere[..., 2] = self.pinned_bonus
         query = torch.cat([features.key, here.expand(features.key.shape[0], -1, -1)], 2)
         keys = torch.cat([frame.key for frame in memory], 1)  # (B, F*cells, C)
-        places = torch.cat([nowhere if frame.pinned else there for frame in memory], 1)
+        places = torch.cat([anywhere if frame.pinned else there for frame in memory], 1)
         keys = torch.cat([keys, places.expand(keys.shape[0], -1, -1)], 2)
         # (B, Q, F*cells): correspondence of every cell here (Q) with every remembered cell.
         logits = query @ keys.transpose(1, 2)

@@ -74,7 +74,7 @@ class CompactVideoModel:
     reads_text = False
 
     def __init__(
-        self, network: CompactSEEM, *, weights_sha256: str, device: torch.device, short_side: int = 384
+        self, network: CompactSEEM, *, weights_sha256: str, device: torch.device, short_side: int = 320
     ) -> None:
         if short_side < 2 * SIZE_DIVISIBILITY:
             raise ValueError(f"short_side must be at least {2 * SIZE_DIVISIBILITY}, not {short_side}")
@@ -84,7 +84,7 @@ class CompactVideoModel:
         self.short_side = short_side
 
     @classmethod
-    def load(cls, *, device: torch.device, weights: Path | None = None, short_side: int = 384) -> CompactVideoModel:
+    def load(cls, *, device: torch.device, weights: Path | None = None, short_side: int = 320) -> CompactVideoModel:
         """Reads the weights that ship with the package, or those in `weights`.
 
         Raises:

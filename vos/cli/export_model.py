@@ -13,8 +13,8 @@ from vos.errors import OutputError
 @click.argument("model", type=click.Choice(["compact"]))
 @click.option("--to", "target", type=click.Choice(["onnx", "torchscript"]), required=True, help="Format.")
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="New folder.")
-@click.option("--height", type=click.IntRange(64), default=384, show_default=True, help="Of the picture, in pixels.")
-@click.option("--width", type=click.IntRange(64), default=672, show_default=True, help="Of the picture, in pixels.")
+@click.option("--height", type=click.IntRange(64), default=320, show_default=True, help="Of the picture, in pixels.")
+@click.option("--width", type=click.IntRange(64), default=576, show_default=True, help="Of the picture, in pixels.")
 @click.option("--objects", type=click.IntRange(1), default=1, show_default=True, help="Objects per call.")
 @click.option("--memory", type=click.IntRange(1), default=2, show_default=True, help="Remembered frames, at most.")
 @click.option(

@@ -16,7 +16,7 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--short-side",
             type=click.IntRange(64, 2048),
-            help="Resolution the model sees: shorter side in pixels.  [default: 384 for compact, 512 for SEEM]",
+            help="Resolution the model sees: shorter side in pixels.  [default: 320 for compact, 512 for SEEM]",
         ),
         click.option(
             "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps: where to compute."
