@@ -103,8 +103,8 @@ SCRIPT_ENTRIES: dict[str, tuple[list[dict[str, Any]], bool]] = {
     "a huge run length": ([{"object": 1, "mask": {"rle": {"size": [48, 64], "counts": "ooooooooooooo1"}}}], False),
     "a huge raster": ([{"object": 1, "mask": {"rle": {"size": [65535, 65535], "counts": "0"}}}], False),
     "an object that is removed": (
-        [{"object": 1, "box": [1, 1, 9, 9]}, {"object": 1, "frame": 3, "remove": True}],
-        False,
+        [{"object": 1, "box": [10, 8, 40, 36]}, {"object": 1, "frame": 3, "remove": True}],
+        True,
     ),
     "nothing": ([], False),
 }
