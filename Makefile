@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-product test-fleet lint format clean
 
 # The stamp is newer than the two files that decide what gets installed, so a second run skips the install.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -15,8 +15,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: $(VENV)/.installed
 	$(BIN)/vos demo --output demo_output
 
+# Two halves side by side, because each of them uses one core.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(MAKE) --jobs 2 --output-sync=target test-product test-fleet
+
+test-product: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/seem_model tests/vos
+
+test-fleet: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/eval tests/fuzz tests/pipelines
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
