@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+
 from tests.fuzz.cases import make_case
 from tests.fuzz.corpus import make_corpus
 from tests.fuzz.judge import Verdict, judge, judge_in_process_of_its_own, summary
@@ -27,6 +29,8 @@ def main() -> int:
     parser.add_argument("--own-process-every", type=int, default=100, help="this many cases, one by the real command")
     parser.add_argument("--keep", type=Path, help="folder that gets the inputs of cases with faults")
     chosen = parser.parse_args()
+    # Resuming asks for the threads of the start, and some commands set them for the whole process.
+    torch.set_num_threads(1)
     verdicts: list[Verdict] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="vos-fuzz-") as temporary:
