@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 # The stamp is newer than the two files that decide what gets installed, so a second run skips the install.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,train,text,ui,formats,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,train,text,hub,ui,formats,dev]"
 	@touch $@
 
 demo: $(VENV)/.installed

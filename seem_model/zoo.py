@@ -13,8 +13,6 @@ from types import MappingProxyType
 from seem_model.configs import SeemConfig, config_named
 from seem_model.errors import ModelInputError
 
-BASE_URL = "https://huggingface.co/xdecoder/SEEM/resolve/main/"
-
 
 @dataclass(frozen=True)
 class Release:
@@ -33,11 +31,11 @@ class Release:
     panoptic_quality: float
 
     @property
-    def url(self) -> str:
-        """Raises ModelInputError if no file was published."""
+    def published_file(self) -> str:
+        """The released file. Raises ModelInputError if none was published."""
         if self.file is None:
             raise ModelInputError(f"{self.name}: no weights were published; give a file of your own with --weights")
-        return BASE_URL + self.file
+        return self.file
 
     @property
     def config(self) -> SeemConfig:

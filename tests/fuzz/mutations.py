@@ -115,10 +115,10 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png_bomb(width: int, height: int) -> bytes:
-    """A small file that unpacks to `width` x `height` grey pixels, all zero but for the first rows."""
-    packer = zlib.compressobj(9)
-    row = bytes(width + 1)
-    rows = b"".join(packer.compress(row) for _ in range(min(height, 4000))) + packer.flush()
+    """A small file whose header says `width` x `height` grey pixels; at most 128 MiB of them are there, all zero."""
+    packer = zlib.compressobj(1)
+    pieces = min(width * height, 2**27) // 2**20
+    rows = b"".join(packer.compress(bytes(2**20)) for _ in range(pieces)) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
     return PNG_SIGNATURE + b"".join(png_chunk(*part) for part in parts)

@@ -176,7 +176,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
 def test_every_published_release_has_a_file_and_a_configuration() -> None:
     for release in RELEASES.values():
         assert release.config.name == release.config_name
-        assert release.file is None or release.url.startswith("https://huggingface.co/xdecoder/SEEM/resolve/main/seem_")
+        assert release.file is None or release.published_file == f"{release.name.replace('-', '_')}.pt"
 
 
 def test_without_a_checkpoint_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,31 +62,30 @@ def list_command(folder: Path | None, as_json: bool) -> None:
 @weights.command()
 @click.argument("name")
 @_FOLDER
-@click.option("--url", help="Fetch from here instead of the release's place on Hugging Face.")
+@click.option("--revision", metavar="COMMIT", help="State of the repository to fetch from.  [default: the newest]")
 @click.option("--sha256", help="What the file must be; by default what is recorded from an earlier use, if anything.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def pull(name: str, folder: Path | None, url: str | None, sha256: str | None, quiet: bool) -> None:
-    """Fetch the checkpoint of model NAME; an interrupted fetch is continued."""
+def pull(name: str, folder: Path | None, revision: str | None, sha256: str | None, quiet: bool) -> None:
+    """Fetch the checkpoint of model NAME from Hugging Face (needs the [hub] extra); an interrupted fetch is continued.
+
+    A file that is here already is checked, not fetched again. HF_ENDPOINT names a mirror.
+    """
     from seem_model.checkpoint import file_sha256
-    from seem_model.download import download
     from seem_model.errors import CheckpointError
+    from seem_model.hub import fetch_release
     from seem_model.store import verify
     from seem_model.zoo import release_named
 
     release = release_named(name)
-    address = url or release.url
-    target = _folder(folder) / (release.file or f"{release.name}.pt")
-    if not target.exists():
-        with click.progressbar(length=1, label=target.name, hidden=quiet) as bar:
-
-            def advance(present: int, total: int | None) -> None:
-                bar.length = total or present + 1
-                bar.update(present - bar.pos)
-
-            download(address, target, progress=advance)
+    target = _folder(folder) / release.published_file
+    fetched = not target.exists()
+    if fetched:
+        fetch_release(release, target.parent, revision=revision, quiet=quiet)
     if sha256 is not None and (found := file_sha256(target)) != sha256.lower():
+        if not fetched:
+            raise CheckpointError(f"{target}: sha256 is {found}, not {sha256}; move the file away to fetch another")
         target.unlink()
-        raise CheckpointError(f"{address}: sha256 is {found}, not {sha256}; the file was deleted")
+        raise CheckpointError(f"{target}: sha256 is {found}, not {sha256}; the file was deleted")
     click.echo(f"{target}  sha256 {verify(target)}")
 
 

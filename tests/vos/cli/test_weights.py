@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,22 +15,62 @@ import torch
 
 from vos.cli.main import main
 
+REPOSITORY_FILE = "/xdecoder/SEEM/resolve/{revision}/seem_focalt_v1.pt"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
-class _Quiet(SimpleHTTPRequestHandler):
+
+class _Hub(ThreadingHTTPServer):
+    """Answers as huggingface.co does for one file of one repository; the first `break_off` answers end half way."""
+
+    content: bytes
+    break_off = 0
+    asked: list[tuple[str, str | None]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Hub
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def _answer(self, *, with_body: bool) -> None:
+        content, wanted = self.server.content, self.headers.get("Range")
+        if with_body:
+            self.server.asked.append((self.path, wanted))
+        if self.path not in {REPOSITORY_FILE.format(revision=name) for name in ("main", COMMIT)}:
+            self.send_error(404)
+            return
+        start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Content-Length", str(len(content) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(content[start : len(content) // 2 if self.server.break_off else None])
+            self.server.break_off = max(0, self.server.break_off - 1)
+
     def log_message(self, *args: object) -> None:
         pass
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, bytes]]:
-    """Address and content of a file that is no SEEM checkpoint."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-    torch.save({"weight": torch.zeros(3)}, folder / "w.pt")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[_Hub]:
+    """A hub on this machine, whose file is no SEEM checkpoint."""
+    pytest.importorskip("huggingface_hub", reason="needs huggingface_hub: pip install 'seem-vos[hub]'")
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "w.pt")
+    with _Hub(("127.0.0.1", 0), _Handler) as server:
+        server.content = (tmp_path / "w.pt").read_bytes()
+        server.asked = []
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/w.pt", (folder / "w.pt").read_bytes()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield server
         server.shutdown()
         thread.join()
 
@@ -52,34 +92,62 @@ def test_list_says_what_is_here(tmp_path: Path, capsys) -> None:
     assert "never published" in run(capsys, "list", "--folder", str(tmp_path))[1]
 
 
-def test_pull_fetches_once_and_records_the_hash(served: tuple[str, bytes], tmp_path: Path, capsys) -> None:
-    url, content = served
+def test_pull_fetches_once_and_records_the_hash(hub: _Hub, tmp_path: Path, capsys) -> None:
     folder = tmp_path / "weights"
-    digest = hashlib.sha256(content).hexdigest()
-    status, out, _ = run(capsys, "pull", "seem-focalt-v1", "--folder", str(folder), "--url", url, "-q")
+    pull = ("pull", "seem-focalt-v1", "--folder", str(folder), "-q")
+    status, out, _ = run(capsys, *pull)
     assert status == 0
-    assert digest in out
+    assert hashlib.sha256(hub.content).hexdigest() in out
     stored = folder / "seem_focalt_v1.pt"
-    assert stored.read_bytes() == content
-    stored.write_bytes(content + b"tampered")
-    status, _, err = run(capsys, "pull", "seem-focalt-v1", "--folder", str(folder), "--url", url, "-q")
+    assert stored.read_bytes() == hub.content
+    asked = len(hub.asked)
+    assert run(capsys, *pull)[0] == 0
+    assert len(hub.asked) == asked
+    stored.write_bytes(hub.content + b"tampered")
+    status, _, err = run(capsys, *pull)
     assert status == 1
     assert "has changed" in err
 
 
-def test_a_file_with_another_hash_is_not_kept(served: tuple[str, bytes], tmp_path: Path, capsys) -> None:
-    arguments = ("pull", "seem-focalt-v1", "--folder", str(tmp_path), "--url", served[0], "--sha256", "0" * 64, "-q")
-    status, _, err = run(capsys, *arguments)
+def test_an_older_state_of_the_repository_can_be_fetched(hub: _Hub, tmp_path: Path, capsys) -> None:
+    assert run(capsys, "pull", "seem-focalt-v1", "--folder", str(tmp_path), "--revision", COMMIT, "-q")[0] == 0
+    assert [path for path, _ in hub.asked] == [REPOSITORY_FILE.format(revision=COMMIT)]
+    status, _, err = run(capsys, "pull", "seem-focalt-v0", "--folder", str(tmp_path), "-q")
+    assert status == 1
+    assert "seem_focalt_v0.pt: could not be fetched" in err
+    assert err.count("\n") == 1
+
+
+def test_a_fetch_that_breaks_off_is_gone_on_with(hub: _Hub, tmp_path: Path, capsys) -> None:
+    hub.break_off = 1
+    assert run(capsys, "pull", "seem-focalt-v1", "--folder", str(tmp_path / "weights"), "-q")[0] == 0
+    assert len(hub.asked) == 2
+    assert (tmp_path / "weights/seem_focalt_v1.pt").read_bytes() == hub.content
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    status, _, err = run(capsys, "pull", "seem-focalt-v1", "--folder", str(tmp_path))
+    assert status == 1
+    assert "seem-vos[hub]" in err
+
+
+def test_a_file_with_another_hash_is_not_kept(hub: _Hub, tmp_path: Path, capsys) -> None:
+    pull = ("pull", "seem-focalt-v1", "--folder", str(tmp_path), "-q")
+    status, _, err = run(capsys, *pull, "--sha256", "0" * 64)
     assert status == 1
     assert "the file was deleted" in err
-    assert not (tmp_path / "seem_focalt_v1.pt").exists()
+    stored = tmp_path / "seem_focalt_v1.pt"
+    assert not stored.exists()
+    assert run(capsys, *pull)[0] == 0
+    assert run(capsys, *pull, "--sha256", "0" * 64)[0] == 1
+    assert stored.exists(), "a file that was there before is the user's"
 
 
 @pytest.mark.parametrize("command", ["verify", "convert"])
-def test_a_file_that_is_no_seem_checkpoint_is_refused(
-    served: tuple[str, bytes], tmp_path: Path, capsys, command: str
-) -> None:
-    status, _, err = run(capsys, command, str(tmp_path / "server" / "w.pt"))
+def test_a_file_that_is_no_seem_checkpoint_is_refused(tmp_path: Path, capsys, command: str) -> None:
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "w.pt")
+    status, _, err = run(capsys, command, str(tmp_path / "w.pt"))
     assert status == 1
     assert "fits none of the known" in err
 
@@ -89,7 +157,6 @@ def test_a_file_that_is_no_seem_checkpoint_is_refused(
     [
         (("pull", "seem-davitd3-v1"), 2, "no weights were published"),
         (("pull", "dog"), 2, "unknown SEEM model 'dog'"),
-        (("pull", "seem-focalt-v1", "--url", "http://example.org/w.pt"), 1, "only https"),
         (("verify", "seem-focalt-v1"), 1, "vos weights pull seem-focalt-v1"),
         (("convert", "absent.pt"), 2, "unknown SEEM model 'absent.pt'"),
     ],
