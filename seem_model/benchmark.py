@@ -22,7 +22,9 @@ from seem_model.pixel_decoders import PixelFeatures
 from seem_model.plain import plain_decode
 from seem_model.pseudo_weights import pseudo_model
 from seem_model.seem import EncodedImage, Seem
+from seem_model.variants import Variant
 
+_AS_RELEASED = Variant()
 STAGES = ("backbone", "pixel decoder", "decoder")
 
 
@@ -57,6 +59,31 @@ def benchmark_masks(height: int, width: int, count: int) -> Tensor:
     return (y - height / 2) ** 2 + (x - centres[:, None, None]) ** 2 <= radius**2
 
 
+@dataclass(frozen=True)
+class Deviation:
+    """How far masks are from those of the same model in float32.
+
+    Attributes:
+        rms: Root mean square of the differences of logits, in standard deviations of the exact ones.
+        largest: The largest difference, likewise.
+        flipped: Share of pixels that are on the other side of zero.
+    """
+
+    rms: float
+    largest: float
+    flipped: float
+
+
+def deviation(found: Tensor, exact: Tensor) -> Deviation:
+    """Compares mask logits of equal shape."""
+    difference = (found - exact) / exact.std()
+    return Deviation(
+        rms=float(difference.square().mean().sqrt()),
+        largest=float(difference.abs().max()),
+        flipped=float(((found > 0) != (exact > 0)).float().mean()),
+    )
+
+
 class FrameBenchmark:
     """A model with pseudo-random weights and a referring image: video mode.
 
@@ -65,7 +92,7 @@ class FrameBenchmark:
         height: Of the frames, in pixels.
         width: As height.
         device: Where to compute.
-        dtype: Of autocast; float32 for none.
+        variant: Precision and compilation; memory prompts are not measured.
     """
 
     def __init__(
@@ -75,25 +102,21 @@ class FrameBenchmark:
         height: int = 512,
         width: int = 910,
         device: torch.device | None = None,
-        dtype: torch.dtype = torch.float32,
+        variant: Variant = _AS_RELEASED,
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.dtype = dtype
+        self.variant = variant
         self.model = pseudo_model(replace(config, table=DEMO)).to(self.device)
+        variant.apply(self.model)
         self.image = benchmark_image(height, width)
         self.size = (height, width)
         # The plain path predicts classes after every layer; which classes does not matter for its cost.
         self._classes = torch.zeros(NUM_CLASSES + 1, HIDDEN_DIM, device=self.device)
 
-    def compile(self) -> None:
-        """Compiles backbone and pixel decoder."""
-        self.model.backbone.compile()
-        self.model.sem_seg_head.pixel_decoder.compile()
-
     @torch.inference_mode()
     def prompts(self, objects: int) -> PointPrompts:
         """Tokens of discs on the referring image, as they are kept for a whole video."""
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+        with self.variant.autocast(self.device):
             image = self.model.encode_image(self.image)
             masks = image.pad_mask(benchmark_masks(*self.size, objects).to(self.device))
             return self.model.decoder.with_keys(self.model.decoder.sample_points(image.pixels, masks))
@@ -108,6 +131,12 @@ class FrameBenchmark:
         """Median cost of a frame as the released code does it: object after object, nothing shared or left out."""
         singles = [_select(prompts, index) for index in range(prompts.num_sets)]
         return self._measure(lambda: self._plain_frame(singles), len(singles), repeats)
+
+    @torch.inference_mode()
+    def masks(self, prompts: PointPrompts) -> Tensor:
+        """(n, h, w) float32 mask logits of one frame, at 1/4 of the padded size, on the CPU."""
+        with self.variant.autocast(self.device):
+            return decode_frame(self.model, self.model.encode_image(self.image), prompts).float().cpu()
 
     def _frame(self, prompts: PointPrompts) -> list[float]:
         marks = [self._now()]
@@ -142,7 +171,7 @@ class FrameBenchmark:
 
     def _measure(self, frame: Callable[[], list[float]], objects: int, repeats: int) -> FrameCost:
         runs = []
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+        with self.variant.autocast(self.device):
             frame()
             for _ in range(repeats):
                 marks = frame()

@@ -1,7 +1,7 @@
 """The released SEEM models as video models: the surface that `vos.tracker` works with.
 
 As released, video is a referring image: the tokens and the mean mask feature of the annotated frame are computed once
-and prompt every later frame; nothing is carried from frame to frame. With `memory_prompts` the previous mask comes
+and prompt every later frame; nothing is carried from frame to frame. In the variant `memory` the previous mask comes
 in as SEEM's memory prompts do in its interactive rounds, P_m^l = MaskedCrossAtt(P_m^(l-1); M_p | Z) (SEEM section
 3.2), which the release does not do for video.
 
@@ -34,10 +34,12 @@ from seem_model.language.encoder import LanguageEncoder
 from seem_model.language.tokenizer import installed_tokenizer
 from seem_model.seem import EncodedImage, Seem
 from seem_model.store import load_seem
+from seem_model.variants import Variant, split_name
 
 # Rows of an object's tokens: points of each level, then the mean vectors of positive and negative points.
 _TOKEN_ROWS = NUM_LEVELS * MAX_POINTS + 2
 _LEAST_PROBABILITY = 1e-4
+_AS_RELEASED = Variant()
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class TrackableSeem:
         weights_sha256: Hash of the weights file, for run records.
         device: Where to compute.
         short_side: The shorter side of the input picture in pixels; the release uses 512.
-        memory_prompts: Whether the previous mask prompts the next frame.
+        variant: Precision, and whether the previous mask prompts the next frame.
         load_language: Reads the text encoder, if `model` has none. Called when words first prompt an object.
     """
 
@@ -76,15 +78,16 @@ class TrackableSeem:
         weights_sha256: str,
         device: torch.device,
         short_side: int = 512,
-        memory_prompts: bool = False,
+        variant: Variant = _AS_RELEASED,
         load_language: Callable[[], LanguageEncoder] | None = None,
     ) -> None:
-        self.name = name
+        self.name = variant.named(name)
         self.weights_sha256 = weights_sha256
         self.device = device
         self.short_side = short_side
-        self.memory_prompts = memory_prompts
+        self.variant = variant
         self.network = model.to(device)
+        variant.apply(self.network)
         self._segmenter = ImageSegmenter(model, short_side=short_side)
         self._load_language = load_language or (lambda: model.language)
         self._language: LanguageEncoder | None = None
@@ -95,11 +98,13 @@ class TrackableSeem:
     def load(
         cls, name: str, *, device: torch.device, weights: Path | None = None, short_side: int = 512
     ) -> TrackableSeem:
-        """A release by name, from the weights folder or from a file.
+        """A release by name, from the weights folder or from a file; a variant may stand behind its name.
 
         Raises:
             CheckpointError: If there is no such file, or it does not fit.
+            ModelInputError: If there is no such variant.
         """
+        name, variant = split_name(name)
         loaded = load_seem(name, weights=weights)
         return cls(
             loaded.model,
@@ -107,16 +112,18 @@ class TrackableSeem:
             weights_sha256=loaded.weights_sha256,
             device=device,
             short_side=short_side,
+            variant=variant,
             load_language=lambda: load_seem(name, weights=weights, with_text=True).model.language,
         )
 
     @property
     def _table(self) -> AttentionTable:
-        return V0 if self.memory_prompts else DEMO
+        return V0 if self.variant.memory else DEMO
 
     def encode_image(self, rgb: np.ndarray) -> SeemFrame:
         """rgb: (H, W, 3) uint8."""
-        image = self._segmenter.encode(rgb).encoded
+        with self.variant.autocast(self.device):
+            image = self._segmenter.encode(rgb).encoded
         return SeemFrame(image, torch.zeros(1, 1, 1, 1, device=self.device).expand(1, 1, *image.size))
 
     def shrink_masks(self, features: SeemFrame, masks: Sequence[np.ndarray]) -> Tensor:
@@ -139,8 +146,9 @@ class TrackableSeem:
         if not positive.flatten(1).any(dim=1).all():
             raise ModelInputError("a prompt marks no pixel of the frame")
         image, decoder = features.image, self.network.decoder
-        points = decoder.sample_points(image.pixels, image.pad_mask(positive), image.pad_mask(negative), table=V0)
-        return self._decode(features, DecoderInputs(spatial=points), points.positive, V0).sigmoid()
+        with self.variant.autocast(self.device):
+            points = decoder.sample_points(image.pixels, image.pad_mask(positive), image.pad_mask(negative), table=V0)
+            return self._decode(features, DecoderInputs(spatial=points), points.positive, V0).sigmoid()
 
     def masks_from_descriptions(self, features: SeemFrame, descriptions: Sequence[str | ReferencePicture]) -> Tensor:
         """Mask probabilities (N, h, w) of objects given in words or by other pictures; from then on the mask prompts.
@@ -149,7 +157,8 @@ class TrackableSeem:
             ModelInputError: If nothing in the frame answers to a description, or the model has no text encoder.
             MissingExtraError: If the packages for text are not installed.
         """
-        return torch.stack([self._mask_described(features, description) for description in descriptions])
+        with self.variant.autocast(self.device):
+            return torch.stack([self._mask_described(features, description) for description in descriptions])
 
     def _mask_described(self, features: SeemFrame, description: str | ReferencePicture) -> Tensor:
         decoder = self.network.decoder
@@ -160,7 +169,7 @@ class TrackableSeem:
             group = decoder.table.text_queries
             output = decoder(features.image.pixels, DecoderInputs(grounding=text.prompts()), groups=frozenset({group}))
             chosen = output.text_scores(text.sentences, self._language.logit_scale).argmax(dim=2)
-            logits, name = features.image.upsample(output.mask_logits(group, chosen)[:, 0]), f'"{description}"'
+            logits, name = features.image.upsample(output.mask_logits(group, chosen)[:, 0].float()), f'"{description}"'
         else:
             other = self.encode_image(description.rgb)
             marked = self.shrink_masks(other, [description.mask]) > 0
@@ -179,7 +188,8 @@ class TrackableSeem:
             object has fewer than 512.
         """
         image = features.image
-        points = self.network.decoder.sample_points(image.pixels, image.pad_mask(masks > 0.5), table=V0)
+        with self.variant.autocast(self.device):
+            points = self.network.decoder.sample_points(image.pixels, image.pad_mask(masks > 0.5), table=V0)
         count, length = points.padding.shape
         tokens = torch.zeros(1, count, _TOKEN_ROWS, HIDDEN_DIM, device=self.device)
         bias = torch.zeros(1, count, _TOKEN_ROWS, device=self.device)
@@ -215,12 +225,13 @@ class TrackableSeem:
 
         SEEM has no presence score; the mean probability inside the mask stands for it, 0 where the mask is empty.
         """
-        points = self._points(reference)
-        if self.memory_prompts:
-            inputs = DecoderInputs(spatial=points, previous_masks=self._previous_logits(features, previous))
-        else:
-            inputs = DecoderInputs(visual=points)
-        logits = self._decode(features, inputs, points.positive, self._table)
+        with self.variant.autocast(self.device):
+            points = self._points(reference)
+            if self.variant.memory:
+                inputs = DecoderInputs(spatial=points, previous_masks=self._previous_logits(features, previous))
+            else:
+                inputs = DecoderInputs(visual=points)
+            logits = self._decode(features, inputs, points.positive, self._table)
         probability = logits.sigmoid().flatten(1)
         inside = (probability > 0.5).float()
         presence = (probability * inside).sum(1) / inside.sum(1).clamp(min=1)
@@ -256,4 +267,4 @@ class TrackableSeem:
         image, group = features.image, table.spatial_queries
         output = self.network.decoder(image.pixels, inputs, groups=frozenset({group}), table=table)
         chosen = output.point_scores(vectors).argmax(dim=2)
-        return image.upsample(output.mask_logits(group, chosen)[:, 0])
+        return image.upsample(output.mask_logits(group, chosen)[:, 0].float())

@@ -97,6 +97,12 @@ MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {
 }
 
 
+def _loader_of_variant(name: str) -> Callable[[torch.device, Path | None, int], VideoModel] | None:
+    """For `seem-focalt-v1:bfloat16` and its like; None for any other name that is not in `MODELS`."""
+    model, separator, _ = name.partition(":")
+    return partial(_load_released, name) if separator and model in RELEASES else None
+
+
 # Resolutions at which the models were evaluated: here (docs/compact-model.md), and by SEEM's authors.
 _COMPACT_SHORT_SIDE = 320
 _RELEASED_SHORT_SIDE = 512
@@ -108,7 +114,7 @@ def load_model(
     """A model by name, ready to track.
 
     Args:
-        name: One of `MODELS`.
+        name: One of `MODELS`; for SEEM with a variant behind it, if one is wanted (`seem_model.variants`).
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`...
         weights: Another weights file than the embedded one.
         short_side: Input resolution: the shorter side of the picture the network sees, in pixels; the model's own
@@ -118,7 +124,7 @@ def load_model(
         UsageError: Unknown name, device, or a resolution that is too small.
         CheckpointError: The weights cannot be loaded.
     """
-    loader = MODELS.get(name)
+    loader = MODELS.get(name) or _loader_of_variant(name)
     if loader is None:
         raise UsageError(f"--model {name}: unknown model; choose one of {', '.join(MODELS)}")
     if short_side is None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from vos.video import Frame, FrameSource, Truncation, VideoInfo, open_source
-from vos.video.types import ClosesOnExit
+from vos.video.types import ClosesOnExit, SourceAround
 
 # Frames that a worker has asked for and not yet taken: at most so many, and at most so many bytes of them (or one).
 MAX_IN_FLIGHT = 4
@@ -175,29 +175,15 @@ class DecodeClock:
     seconds: float = 0.0
 
 
-class TimedSource(ClosesOnExit):
+class TimedSource(SourceAround):
     """A source that counts the time its iterators take to give a frame."""
 
     def __init__(self, source: FrameSource, clock: DecodeClock) -> None:
-        self._source = source
+        super().__init__(source)
         self._clock = clock
 
-    @property
-    def info(self) -> VideoInfo:
-        return self._source.info
-
-    @property
-    def truncation(self) -> Truncation | None:
-        return self._source.truncation
-
     def __iter__(self) -> Iterator[Frame]:
-        return self._timed(iter(self._source))
-
-    def read_at(self, index: int) -> Frame:
-        return self._source.read_at(index)
-
-    def close(self) -> None:
-        self._source.close()
+        return self._timed(super().__iter__())
 
     def _timed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         while True:

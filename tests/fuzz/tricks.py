@@ -159,7 +159,7 @@ def tricky_manifest(rng: Rng, corpus: Corpus, folder: Path) -> Case:
         data = break_bytes(data, rng)
     manifest = folder / "jobs.jsonl"
     manifest.write_bytes(data + b"\n")
-    case = batch("manifest", manifest, folder, ("a.mp4",))
+    case = batch("manifest", manifest, folder, ("a.mp4", "/dev/zero", "/etc/passwd"))
     return Case(case.name, case.arguments, case.names)
 
 

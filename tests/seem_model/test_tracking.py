@@ -11,6 +11,7 @@ import torch
 from seem_model.errors import CheckpointError, MissingExtraError, ModelInputError
 from seem_model.image_mode import ImageSegmenter
 from seem_model.tracking import TrackableSeem
+from seem_model.variants import Variant
 from tests.seem_model.tiny import disc, picture, tiny_model
 from vos.errors import PromptError
 from vos.prompts import Box, Mask, Points, ReferenceImage, Text
@@ -21,14 +22,14 @@ from vos.video_model import load_model
 SIZE = (70, 101)
 
 
-def video_model(*, memory_prompts: bool = False) -> TrackableSeem:
+def video_model(variant: Variant = Variant()) -> TrackableSeem:  # noqa: B008
     return TrackableSeem(
         tiny_model("v1"),
         name="tiny",
         weights_sha256="0" * 64,
         device=torch.device("cpu"),
         short_side=64,
-        memory_prompts=memory_prompts,
+        variant=variant,
     )
 
 
@@ -55,7 +56,7 @@ def test_a_frame_is_decoded_as_the_demo_decodes_a_referring_image() -> None:
 
 @torch.inference_mode()
 def test_memory_prompts_read_the_previous_mask() -> None:
-    model = video_model(memory_prompts=True)
+    model = video_model(Variant(memory=True))
     first, second = (model.encode_image(frame) for frame in frames()[:2])
     masks = model.shrink_masks(first, [PROMPTS[0].pixels])
     tokens = model.reference(first, masks)

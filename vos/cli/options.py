@@ -26,7 +26,13 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="Other weights than the embedded ones (safetensors).",
         ),
-        click.option("--model", default="compact", show_default=True, help="Which model tracks."),
+        click.option(
+            "--model",
+            default="compact",
+            show_default=True,
+            help="Which model tracks: compact, or a SEEM checkpoint (vos weights list), with :memory, :bfloat16, "
+            ":float16, :channels_last, :compile behind its name if wanted.",
+        ),
     ):
         command = option(command)
     return command

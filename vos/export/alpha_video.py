@@ -10,61 +10,23 @@ import av
 import numpy as np
 
 from vos.errors import OutputError
-from vos.export.context import ExportContext
 from vos.export.cutouts import rgba_of
-from vos.export.palette_png import make_folder
+from vos.export.video_file import VideoFileSink
 from vos.results import FrameResult
-from vos.video import Frame, VideoEncoder, VideoInfo, border
+from vos.video import Frame, border
 
 # FFmpeg's own VP9 decoder passes over the second stream that holds the alpha; libvpx's reads it.
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9"}
 
 
-class AlphaVideoSink:
+class AlphaVideoSink(VideoFileSink):
     """Writes the source's pictures with straight (unmultiplied) alpha: 255 on any object, 0 elsewhere.
 
-    Args:
-        path: A .mov file for ProRes, .webm for VP9.
-        codec: `prores4444` or `vp9_alpha` of `vos.video.codecs`.
-        context: Where the audio is.
+    The codec is `prores4444`, for a .mov file, or `vp9_alpha`, for .webm.
     """
 
-    def __init__(self, path: Path, codec: str, context: ExportContext | None = None) -> None:
-        self.path = path
-        self._codec = codec
-        self._context = context or ExportContext()
-        self._encoder: VideoEncoder | None = None
-
-    @property
-    def notes(self) -> list[str]:
-        """What was done differently from what was asked."""
-        return [] if self._encoder is None else self._encoder.notes
-
-    def open(self, info: VideoInfo) -> None:
-        make_folder(self.path.parent)
-        self._encoder = VideoEncoder(
-            self.path,
-            width=info.width,
-            height=info.height,
-            time_base=info.time_base,
-            average_rate=info.average_rate,
-            codec=self._codec,
-            audio_from=self._context.audio_from,
-            overwrite=self._context.overwrite,
-        )
-
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        if self._encoder is None:
-            raise RuntimeError("write before open")
-        self._encoder.write(rgba_of(frame.rgb, result.labels), frame.pts)
-
-    def close(self) -> None:
-        if self._encoder is not None:
-            self._encoder.close()
-
-    def abort(self) -> None:
-        if self._encoder is not None:
-            self._encoder.abort()
+    def picture(self, frame: Frame, result: FrameResult) -> np.ndarray:
+        return rgba_of(frame.rgb, result.labels)
 
 
 def read_alpha_video(path: Path) -> Iterator[tuple[float, np.ndarray]]:

@@ -80,7 +80,9 @@ def _overlay(path: Path, context: ExportContext) -> OverlaySink:
 
 
 def _alpha(codec: str) -> Callable[[Path, ExportContext], MaskSink]:
-    return lambda path, context: AlphaVideoSink(path, codec, context)
+    return lambda path, context: AlphaVideoSink(
+        path, codec=codec, audio_from=context.audio_from, overwrite=context.overwrite
+    )
 
 
 def _plain(make: Callable[[Path], MaskSink]) -> Callable[[Path, ExportContext], MaskSink]:

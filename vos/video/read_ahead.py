@@ -7,49 +7,36 @@ from collections import deque
 from collections.abc import Iterator
 from weakref import WeakSet
 
-from vos.video.types import ClosesOnExit, Frame, FrameSource, Truncation, VideoInfo
+from vos.video.types import Frame, FrameSource, SourceAround
 
 # No decoder takes this long for a frame; only a live input does.
 _STOP_TIMEOUT_S = 5.0
 
 
-class ReadAhead(ClosesOnExit):
+class ReadAhead(SourceAround):
     """A source that stays up to `depth` frames ahead of its consumer.
 
     At most `depth` frames are decoded and not yet taken, counting the one being decoded; the consumer's own come on
     top. Each iteration has its own thread, which ends with the iteration: at the last frame, at an exception (raised
     to the consumer after the frames before it), when the iterator is closed or dropped, or at `close`. `depth` is
     1 to 12, so that with the consumer's frames no more than 16 are alive.
-
-    Closing it closes the source that it reads.
     """
 
     def __init__(self, source: FrameSource, *, depth: int = 4) -> None:
         if not 1 <= depth <= 12:
             raise ValueError(f"depth must be 1 to 12 frames, not {depth}")
-        self._source = source
+        super().__init__(source)
         self._depth = depth
         self._pumps: WeakSet[_Pump] = WeakSet()
-
-    @property
-    def info(self) -> VideoInfo:
-        return self._source.info
-
-    @property
-    def truncation(self) -> Truncation | None:
-        return self._source.truncation
 
     def __iter__(self) -> Iterator[Frame]:
         # Not a generator itself, so that errors of starting come here and not with the first frame.
         return self._take(iter(self._source))
 
-    def read_at(self, index: int) -> Frame:
-        return self._source.read_at(index)
-
     def close(self) -> None:
         for pump in list(self._pumps):
             pump.stop()
-        self._source.close()
+        super().close()
 
     def _take(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         pump = _Pump(frames, self._depth)

@@ -161,3 +161,27 @@ class ClosesOnExit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class SourceAround(ClosesOnExit):
+    """A source that hands on another one's frames; what is not overridden is the other's. Closing it closes that."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._source.info
+
+    @property
+    def truncation(self) -> Truncation | None:
+        return self._source.truncation
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self._source)
+
+    def read_at(self, index: int) -> Frame:
+        return self._source.read_at(index)
+
+    def close(self) -> None:
+        self._source.close()
