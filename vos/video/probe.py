@@ -40,6 +40,9 @@ _VP8_SHOW_FRAME = 0x10
 
 # A container's duration is rounded, and its longest stream may end with a packet of unknown length.
 _DURATION_SLACK_S = 0.5
+_TS_SYNC = 0x47
+_TS_PACKET_SIZES = (188, 192, 204)
+_TS_PACKETS_LOOKED_AT = 5
 
 _MATRIX_NAMES = {0: "rgb", 1: "bt709", 2: "unspecified", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m"}
 _MATRIX_NAMES |= {8: "ycgco", 9: "bt2020nc", 10: "bt2020c"}
@@ -205,8 +208,27 @@ def _gif_ends_early(path: Path) -> str | None:
         return None if file.read().rstrip(b"\0").endswith(b";") else "the file ends without a GIF's trailer"
 
 
+def _transport_stream_ends_early(path: Path) -> str | None:
+    """By the last packet of an MPEG transport stream, all of which have one size; a cut between two shows nowhere."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        head = file.read(_TS_PACKETS_LOOKED_AT * max(_TS_PACKET_SIZES) + 4)
+    for packet in _TS_PACKET_SIZES:
+        # Blu-ray puts a time of four bytes before each packet.
+        first = packet - 188 if packet == 192 else 0
+        places = range(first, min(len(head), first + _TS_PACKETS_LOOKED_AT * packet), packet)
+        if len(places) > 1 and all(head[place] == _TS_SYNC for place in places):
+            rest = size % packet
+            return f"the last packet of the transport stream has {rest} of {packet} bytes" if rest else None
+    return None
+
+
 # Formats of which FFmpeg reads what there is without a word -> what says that something is missing.
-_COMPLETENESS: dict[str, Callable[[Path], str | None]] = {"avi": _avi_ends_early, "gif": _gif_ends_early}
+_COMPLETENESS: dict[str, Callable[[Path], str | None]] = {
+    "avi": _avi_ends_early,
+    "gif": _gif_ends_early,
+    "mpegts": _transport_stream_ends_early,
+}
 
 
 def _first_frame(container: Any, stream: Any, path: Path) -> Any:

@@ -54,6 +54,7 @@ def test_a_file_that_ends_early_gives_its_frames_and_then_says_so(
     [
         ("a.avi", {"codec": "mpeg4"}, "the header promises"),
         ("a.gif", {"codec": "gif", "pixel_format": "rgb8"}, "without a GIF's trailer"),
+        ("a.ts", {}, "the last packet of the transport stream has"),
     ],
 )
 def test_formats_that_end_early_without_a_word_are_looked_through(
