@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from seem_model.decoder.output import unit
 from seem_model.errors import ModelInputError
+from seem_model.language.coco import COCO_PANOPTIC, THINGS
 from seem_model.language.encoder import LanguageEncoder
 from seem_model.language.templates import TEMPLATES, class_name_of
 from seem_model.language.tokenizer import ClipTokenizer
@@ -25,21 +27,69 @@ from seem_model.language.tokenizer import ClipTokenizer
 BACKGROUND = "background"
 
 
-def class_embeddings(language: LanguageEncoder, tokenizer: ClipTokenizer, names: Sequence[str]) -> Tensor:
-    """(len(names), 512) unit rows: the direction of the mean over all templates.
+@dataclass(frozen=True)
+class Vocabulary:
+    """Class names that masks may be labelled with.
+
+    Attributes:
+        names: Things first, then stuff.
+        num_things: How many of them are things, whose instances are told apart.
+    """
+
+    names: tuple[str, ...]
+    num_things: int
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ModelInputError("a vocabulary without class names labels nothing; name at least one class")
+        for index, name in enumerate(self.names):
+            if not class_name_of(name).strip():
+                raise ModelInputError(f"class name {index + 1} ({name!r}) is empty; give every class a name")
+            if name in self.names[:index]:
+                raise ModelInputError(f"class name {name!r} is given twice")
+
+
+COCO = Vocabulary(COCO_PANOPTIC, len(THINGS))
+
+
+def read_vocabulary(text: str) -> Vocabulary:
+    """A vocabulary of things from `dog,cat,red car`, or from the lines of a UTF-8 text file.
 
     Raises:
-        ModelInputError: If a name is empty.
+        ModelInputError: The file cannot be read, or a name is empty or given twice.
+    """
+    path = Path(text)
+    if "," in text or not path.suffix:
+        names = text.split(",")
+    else:
+        try:
+            names = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, ValueError) as error:
+            raise ModelInputError(f"{path}: class names cannot be read ({error}); give one name per line") from None
+    names = [name.strip() for name in names]
+    return Vocabulary(tuple(names), len(names))
+
+
+def class_embeddings(
+    language: LanguageEncoder,
+    tokenizer: ClipTokenizer,
+    names: Sequence[str],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Tensor:
+    """(len(names), 512) unit rows: the direction of the mean over all templates.
+
+    Args:
+        progress: Called after each name with the number done and that of all.
     """
     rows = []
     for name in names:
         spoken = class_name_of(name).strip()
-        if not spoken:
-            raise ModelInputError(f"class name {name!r} is empty; give every class a name")
         with torch.inference_mode():
             sentences = language(tokenizer([template.format(spoken) for template in TEMPLATES])).sentences
             mean = unit(sentences).mean(0)
             rows.append(mean / mean.norm())
+        progress(len(rows), len(names))
     return torch.stack(rows)
 
 
@@ -50,12 +100,14 @@ def cached_class_embeddings(
     *,
     weights_sha256: str,
     folder: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
     """As `class_embeddings` with "background" appended, read from `folder` where it was computed before.
 
     Args:
         weights_sha256: Hash of the weights file: other weights, other embeddings.
         folder: Where embeddings are kept; made if absent. An unreadable or misfitting file is computed anew.
+        progress: As `class_embeddings`; not called where they were kept.
 
     Returns:
         (len(names) + 1, 512) unit rows.
@@ -69,7 +121,7 @@ def cached_class_embeddings(
             return stored.to(language.lang_proj.device)
     except (OSError, SafetensorError, KeyError):
         pass
-    embeddings = class_embeddings(language, tokenizer, all_names)
+    embeddings = class_embeddings(language, tokenizer, all_names, progress=progress)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     save_file({"embeddings": embeddings.cpu().contiguous()}, temporary)

@@ -84,7 +84,7 @@ def test_class_embeddings_are_computed_once_per_weights_and_names(
 ) -> None:
     computed: list[list[str]] = []
 
-    def compute(language: object, clip: object, names: list[str]) -> torch.Tensor:
+    def compute(language: object, clip: object, names: list[str], **kwargs) -> torch.Tensor:
         computed.append(names)
         return torch.full((len(names), 512), float(len(computed)))
 

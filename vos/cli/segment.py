@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seem_model.image_mode import Answer, EncodedPicture, ImageSegmenter
+    from seem_model.language.vocabulary import Vocabulary
     from seem_model.store import LoadedSeem
     from vos.prompts import VisualPrompt
 
@@ -35,7 +37,12 @@ OUTPUT_NAMES = ("labels.png", "overlay.png", "segments.json")
     "--reference-mask", type=_FILE, metavar="PNG|JSON", help="Strokes or masks that mark the object on --reference."
 )
 @click.option("--panoptic", is_flag=True, help="Everything in the picture, without a prompt.")
-@click.option("--labels/--no-labels", default=True, show_default=True, help="Name the class of every mask (COCO).")
+@click.option("--labels/--no-labels", default=True, show_default=True, help="Name the class of every mask.")
+@click.option(
+    "--classes",
+    metavar="NAME,NAME...|FILE",
+    help="Label with these words instead of COCO's classes; a file holds one per line.",
+)
 @click.option("--model", default="seem-focalt-v1", show_default=True, help="A SEEM model; see `vos weights list`.")
 @click.option("--weights", type=_FILE, help="A weights file, instead of the one that `vos weights pull` stored.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps: where to compute.")
@@ -60,6 +67,7 @@ def segment(
     reference_mask: Path | None,
     panoptic: bool,
     labels: bool,
+    classes: str | None,
     model: str,
     weights: Path | None,
     device: str,
@@ -104,6 +112,8 @@ def segment(
             else "no prompt: say what to segment with --stroke, --mask, --box, --point, --polygon, --text, "
             "--reference, or everything with --panoptic"
         )
+    if classes is not None and not labels:
+        raise UsageError("--classes names labels, and --no-labels wants none; leave one of them out")
     if panoptic and not labels:
         raise UsageError("--panoptic needs class names; leave --no-labels out")
     folder = output or Path(f"{image.stem}_segments")
@@ -114,17 +124,21 @@ def segment(
     for prompt in drawn:
         prompt.check(width, height)
 
+    from seem_model.language.vocabulary import COCO, read_vocabulary
     from seem_model.store import load_seem
     from vos.allocator import keep_freed_memory
     from vos.video_model import choose_device
 
     keep_freed_memory()
+    vocabulary = COCO if classes is None else read_vocabulary(classes)
+    if any(not text.strip() for text in texts):
+        raise UsageError("--text is empty; write what to segment")
     loaded = load_seem(model, weights=weights, with_text=bool(texts) or labels)
     loaded.model.to(choose_device(device))
-    segmenter = _segmenter(loaded, labels=labels, short_side=short_side)
+    segmenter = _segmenter(loaded, vocabulary if labels else None, short_side=short_side)
     picture = segmenter.encode(rgb)
     if panoptic:
-        index_map, segments = _panoptic(segmenter, picture)
+        index_map, segments = _panoptic(segmenter, picture, vocabulary)
     else:
         found = _drawn_answers(segmenter, picture, drawn, width, height)
         if texts:
@@ -134,7 +148,7 @@ def segment(
             found += [(_next_id(found) + i, text, a) for i, (text, a) in enumerate(zip(texts, answers, strict=True))]
         if reference is not None and reference_mask is not None:
             found += _reference_answers(segmenter, picture, reference, reference_mask, _next_id(found))
-        index_map, segments = _merge(found, (height, width))
+        index_map, segments = _merge(found, vocabulary, (height, width))
     _write(folder, rgb, index_map, {"image": image.name, "model": loaded.name, "segments": segments}, as_json=as_json)
 
 
@@ -144,12 +158,19 @@ def _read_marks(path: Path) -> list[VisualPrompt]:
     return [prompt for prompt in read_strokes(path) if isinstance(prompt, VisualPrompt)]
 
 
-def _segmenter(loaded: LoadedSeem, *, labels: bool, short_side: int) -> ImageSegmenter:
+def _tell_of_encoding(done: int, total: int) -> None:
+    """One line that grows while class names are encoded, on a terminal; one line once elsewhere."""
+    if sys.stderr.isatty():
+        click.echo(f"\rencoding class names, once for these weights: {done} of {total}", nl=done == total, err=True)
+    elif done == 1:
+        click.echo(f"encoding {total} class names; they are kept for the next time", err=True)
+
+
+def _segmenter(loaded: LoadedSeem, vocabulary: Vocabulary | None, *, short_side: int) -> ImageSegmenter:
     from seem_model.image_mode import ImageSegmenter
 
     classes = None
-    if labels:
-        from seem_model.language.coco import COCO_PANOPTIC
+    if vocabulary is not None:
         from seem_model.language.tokenizer import installed_tokenizer
         from seem_model.language.vocabulary import cached_class_embeddings
         from seem_model.store import embeddings_folder
@@ -157,9 +178,10 @@ def _segmenter(loaded: LoadedSeem, *, labels: bool, short_side: int) -> ImageSeg
         classes = cached_class_embeddings(
             loaded.model.language,
             installed_tokenizer(),
-            COCO_PANOPTIC,
+            vocabulary.names,
             weights_sha256=loaded.weights_sha256,
             folder=embeddings_folder(),
+            progress=_tell_of_encoding,
         )
     return ImageSegmenter(loaded.model, classes=classes, short_side=short_side)
 
@@ -211,11 +233,11 @@ def _reference_answers(
     return [(first_id + i, f"reference {image.name}", answer) for i, answer in enumerate(answers)]
 
 
-def _merge(found: list[_Found], size: tuple[int, int]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+def _merge(
+    found: list[_Found], vocabulary: Vocabulary, size: tuple[int, int]
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """One index map: where masks overlap the smaller one is on top."""
     import numpy as np
-
-    from seem_model.language.coco import COCO_PANOPTIC
 
     index_map = np.zeros(size, np.uint16)
     for object_id, _, answer in sorted(found, key=lambda item: int(item[2].mask.sum()), reverse=True):
@@ -225,19 +247,19 @@ def _merge(found: list[_Found], size: tuple[int, int]) -> tuple[np.ndarray, list
         entry = {"id": object_id, "prompt": prompt, "score": round(answer.score, 4), "area": int(answer.mask.sum())}
         if answer.class_logits is not None:
             # The last column is "background": the best of the named classes is what helps a reader.
-            entry["label"] = COCO_PANOPTIC[int(answer.class_logits[:-1].argmax())]
+            entry["label"] = vocabulary.names[int(answer.class_logits[:-1].argmax())]
         segments.append(entry)
     return index_map, segments
 
 
-def _panoptic(segmenter: ImageSegmenter, picture: EncodedPicture) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    from seem_model.language.coco import COCO_PANOPTIC, THINGS
-
-    ids, found = segmenter.panoptic(picture, num_things=len(THINGS))
+def _panoptic(
+    segmenter: ImageSegmenter, picture: EncodedPicture, vocabulary: Vocabulary
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    ids, found = segmenter.panoptic(picture, num_things=vocabulary.num_things)
     segments = [
         {
             "id": segment.id,
-            "label": COCO_PANOPTIC[segment.class_index],
+            "label": vocabulary.names[segment.class_index],
             "is_thing": segment.is_thing,
             "score": round(segment.score, 4),
             "area": int((ids == segment.id).sum()),

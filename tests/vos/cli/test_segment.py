@@ -99,9 +99,31 @@ def test_panoptic_needs_no_prompt_and_labels_what_it_finds(photo: Path, tiny: No
     assert {entry["id"] for entry in found} == set(np.unique(labels)) - {0}
 
 
+def test_labels_come_from_the_users_own_words(photo: Path, tiny: None, monkeypatch, capsys) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def embeddings(language, tokenizer, names, **kwargs) -> torch.Tensor:
+        asked.append(tuple(names))
+        return torch.nn.functional.normalize(noise("classes", len(names) + 1, 512), dim=1)
+
+    monkeypatch.setattr(vocabulary, "cached_class_embeddings", embeddings)
+    Path("words.txt").write_text("red disc\n\nlawn\n", encoding="utf-8")
+    for given in ("red disc, lawn", "words.txt"):
+        arguments = ("--point", "40,30", "--classes", given, "--short-side", "64", "--json", "--overwrite")
+        status, out, err = run(capsys, str(photo), *arguments)
+        assert (status, err) == (0, "")
+        assert json.loads(out)["segments"][0]["label"] in ("red disc", "lawn")
+    assert asked == [("red disc", "lawn")] * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
+        (("--point", "1,1", "--classes", "dog,,cat"), 2, "class name 2 ('') is empty"),
+        (("--point", "1,1", "--classes", "dog,cat,dog"), 2, "class name 'dog' is given twice"),
+        (("--point", "1,1", "--classes", "absent.txt"), 2, "absent.txt: class names cannot be read"),
+        (("--point", "1,1", "--classes", "dog", "--no-labels"), 2, "leave one of them out"),
+        (("--text", " "), 2, "--text is empty"),
         ((), 2, "no prompt: say what to segment"),
         (("--panoptic", "--text", "dog"), 2, "takes no prompt"),
         (("--panoptic", "--no-labels"), 2, "needs class names"),
