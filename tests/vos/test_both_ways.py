@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import threading
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.vos.scenes import iou, moving_shapes
+from tests.vos.folder_contents import hashes
+from tests.vos.scenes import iou, moving_shapes, write_at_a_variable_rate
 from vos import correct_run, open_source, revise_run, track_script
 from vos.errors import PromptError
 from vos.export.palette_png import read_palette_png
 from vos.prompts import Box, Mask, PromptScript
 from vos.verify import verify_run
-from vos.video import VideoEncoder
 from vos.video.backwards import backwards
 from vos.video_model import VideoModel, load_model
 
@@ -37,11 +35,7 @@ def model() -> VideoModel:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "shapes.mp4"
-    with VideoEncoder(path, width=96, height=64, time_base=Fraction(1, 1000), crf=10) as encoder:
-        for index, frame in enumerate(SCENE.frames):
-            encoder.write(frame, index * 40 + (index % 3) * 7)
-    return path
+    return write_at_a_variable_rate(SCENE, tmp_path_factory.mktemp("clip") / "shapes.mp4")
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +67,6 @@ def both(clip: Path, model: VideoModel, tmp_path_factory: pytest.TempPathFactory
 
 def masks(output: Path) -> list[np.ndarray]:
     return [read_palette_png(path) for path in sorted((output / "masks").glob("*.png"))]
-
-
-def files(output: Path) -> dict[str, str]:
-    """SHA-256 by name of all files but states; of run.json all but the seconds."""
-    found = {}
-    for path in sorted(output.rglob("*")):
-        if path.is_file() and path.parent.name != "snapshots":
-            data = path.read_bytes()
-            if path.name == "run.json":
-                data = json.dumps({**json.loads(data), "seconds": 0}).encode()
-            found[str(path.relative_to(output))] = hashlib.sha256(data).hexdigest()
-    return found
 
 
 def test_an_object_annotated_late_is_found_in_the_frames_before(both: Path, forward: Path, clip: Path) -> None:
@@ -132,7 +114,7 @@ def test_a_backward_correction_recomputes_the_frames_since_the_last_annotation_o
     fresh = tmp_path / "fresh"
     script = PromptScript((FIRST, replace(LATE, direction="forward"), correction))
     track_script(clip, script, fresh, model=model, overlay=True, snapshot_every=3)
-    assert files(output) == files(fresh)
+    assert hashes(output, without="snapshots") == hashes(fresh, without="snapshots")
 
 
 def test_a_forward_correction_of_a_run_both_ways_is_the_run_of_the_merged_script(
@@ -145,9 +127,9 @@ def test_a_forward_correction_of_a_run_both_ways_is_the_run_of_the_merged_script
     assert report.frames_tracked == FRAMES - 6
     fresh = tmp_path / "fresh"
     track_script(clip, SCRIPT.merge([correction]), fresh, model=model, overlay=True, snapshot_every=3)
-    assert files(output) == files(fresh)
+    assert hashes(output, without="snapshots") == hashes(fresh, without="snapshots")
     revise_run(output, SCRIPT, model=model, snapshot_every=3)
-    assert files(output) == files(both)
+    assert hashes(output, without="snapshots") == hashes(both, without="snapshots")
 
 
 def test_a_run_both_ways_that_was_stopped_goes_on(clip: Path, model: VideoModel, tmp_path: Path, both: Path) -> None:
@@ -168,7 +150,7 @@ def test_a_run_both_ways_that_was_stopped_goes_on(clip: Path, model: VideoModel,
         assert outcome.is_interrupted
     outcome = track_script(clip, SCRIPT, output, model=model, overlay=True, snapshot_every=3, resume=True)
     assert outcome.tracked == 7, "the forward pass is there, the backward pass starts over"
-    assert files(output) == files(both)
+    assert hashes(output, without="snapshots") == hashes(both, without="snapshots")
 
 
 def test_a_backward_prompt_beyond_the_end_is_refused_at_once(clip: Path, model: VideoModel, tmp_path: Path) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import threading
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.vos.scenes import moving_shapes
+from tests.vos.folder_contents import hashes
+from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos import correct_run, revise_run, track_script
 from vos.errors import OutputError, PromptError
 from vos.export.palette_png import write_palette_png
@@ -23,7 +21,6 @@ from vos.prompts import Box, Mask, Points, PromptScript, ReferenceImage, Removal
 from vos.recorded_run import read_recorded_run
 from vos.run_record import read_record
 from vos.verify import verify_run
-from vos.video import VideoEncoder
 from vos.video_model import VideoModel, load_model
 
 FRAMES = 12
@@ -40,11 +37,7 @@ def model() -> VideoModel:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "shapes.mp4"
-    with VideoEncoder(path, width=96, height=64, time_base=Fraction(1, 1000), crf=10) as encoder:
-        for index, frame in enumerate(SCENE.frames):
-            encoder.write(frame, index * 40 + (index % 3) * 7)
-    return path
+    return write_at_a_variable_rate(SCENE, tmp_path_factory.mktemp("clip") / "shapes.mp4")
 
 
 def tracked(clip: Path, script: PromptScript, output: Path, model: VideoModel, **options: Any) -> Path:
@@ -60,7 +53,7 @@ def finished(clip: Path, model: VideoModel, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module")
 def wanted(clip: Path, model: VideoModel, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Files of a run of the merged script from the start."""
-    return files(tracked(clip, SCRIPT.merge(CORRECTION), tmp_path_factory.mktemp("wanted") / "out", model))
+    return hashes(tracked(clip, SCRIPT.merge(CORRECTION), tmp_path_factory.mktemp("wanted") / "out", model))
 
 
 @pytest.fixture
@@ -68,22 +61,10 @@ def output(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
-def files(output: Path) -> dict[str, str]:
-    """SHA-256 by name of everything in a folder; of run.json all but the seconds."""
-    found = {}
-    for path in sorted(output.rglob("*")):
-        if path.is_file():
-            data = path.read_bytes()
-            if path.name == "run.json":
-                data = json.dumps({**json.loads(data), "seconds": 0}).encode()
-            found[str(path.relative_to(output))] = hashlib.sha256(data).hexdigest()
-    return found
-
-
 def test_a_corrected_run_is_the_run_of_the_merged_script(
     clip: Path, output: Path, model: VideoModel, wanted: dict[str, str]
 ) -> None:
-    before = files(output)
+    before = hashes(output)
     seen: list[int] = []
     report = correct_run(
         output, CORRECTION, model=model, snapshot_every=EVERY, on_result=lambda frame, result: seen.append(result.index)
@@ -93,7 +74,7 @@ def test_a_corrected_run_is_the_run_of_the_merged_script(
     assert 0 < report.frames_changed <= FRAMES - 7
     assert (report.is_interrupted, report.outcome.output.root) == (False, output)
     assert seen == list(range(FRAMES))
-    assert files(output) == wanted
+    assert hashes(output) == wanted
     assert all(wanted[name] == before[name] for name in (f"masks/{i:05d}.png" for i in range(7)))
     assert verify_run(str(clip), output).difference is None
 
@@ -102,14 +83,14 @@ def test_a_correction_can_be_taken_back(output: Path, model: VideoModel, finishe
     correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
     report = revise_run(output, SCRIPT, model=model, snapshot_every=EVERY)
     assert (report.first, report.last) == (7, FRAMES - 1)
-    assert files(output) == files(finished)
+    assert hashes(output) == hashes(finished)
 
 
 def test_without_kept_states_the_result_is_the_same(output: Path, model: VideoModel, wanted: dict[str, str]) -> None:
     shutil.rmtree(output / "snapshots")
     report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY, keep_snapshots=False)
     assert (report.frames_recomputed, report.frames_tracked) == (FRAMES - 7, FRAMES)
-    assert files(output) == {name: sha for name, sha in wanted.items() if not name.startswith("snapshots")}
+    assert hashes(output) == {name: sha for name, sha in wanted.items() if not name.startswith("snapshots")}
 
 
 def test_a_stopped_correction_changes_nothing_and_goes_on_when_it_is_made_again(
@@ -123,11 +104,11 @@ def test_a_stopped_correction_changes_nothing_and_goes_on_when_it_is_made_again(
 
     report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY, on_frame=stop_at_nine, stop=stop)
     assert report.is_interrupted
-    there = files(output)
-    assert {name: sha for name, sha in there.items() if not name.startswith("correction/")} == files(finished)
+    there = hashes(output)
+    assert {name: sha for name, sha in there.items() if not name.startswith("correction/")} == hashes(finished)
     report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
     assert report.frames_tracked == FRAMES - 10, "it goes on after frame 9"
-    assert {n: s for n, s in files(output).items() if "snapshots" not in n} == {
+    assert {n: s for n, s in hashes(output).items() if "snapshots" not in n} == {
         n: s for n, s in wanted.items() if "snapshots" not in n
     }
 
@@ -160,7 +141,7 @@ def test_a_kill_while_the_masks_are_exchanged_is_made_good_by_the_next_reader(
         correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
     monkeypatch.undo()
     assert read_record(OutputFolder(output))["removals"] == [{"object": 2, "frame": 9}]
-    assert files(output) == wanted
+    assert hashes(output) == wanted
 
 
 def test_a_run_that_was_stopped_can_be_corrected_before_it_goes_on(
@@ -182,24 +163,24 @@ def test_a_run_that_was_stopped_can_be_corrected_before_it_goes_on(
     assert read_record(OutputFolder(output))["status"] == "interrupted"
     report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
     assert (report.first, report.frames_recomputed, report.outcome.frames) == (7, FRAMES - 7, FRAMES)
-    assert {n: s for n, s in files(output).items() if "snapshots" not in n} == {
+    assert {n: s for n, s in hashes(output).items() if "snapshots" not in n} == {
         n: s for n, s in wanted.items() if "snapshots" not in n
     }
 
 
 def test_a_new_name_costs_nothing(output: Path, model: VideoModel) -> None:
-    masks = files(output / "masks")
+    masks = hashes(output / "masks")
     report = correct_run(output, PromptScript(names={1: "ball"}), model=model)
     assert (report.frames_recomputed, report.frames_tracked, report.first) == (0, 0, None)
     record = read_record(OutputFolder(output))
     assert (record["names"], record["status"]) == ({"1": "ball"}, "done")
-    assert files(output / "masks") == masks
+    assert hashes(output / "masks") == masks
 
 
 def test_what_cannot_be_corrected_is_explained_and_left_alone(
     clip: Path, output: Path, model: VideoModel, tmp_path: Path
 ) -> None:
-    before = files(output)
+    before = hashes(output)
     box = Box(20, 20, 60, 62)
     with pytest.raises(PromptError, match="is on frame 50, but the video ends with frame 11"):
         correct_run(output, [Box(20, 20, 60, 62, frame=50)], model=model)
@@ -212,7 +193,7 @@ def test_what_cannot_be_corrected_is_explained_and_left_alone(
     with pytest.raises(OutputError, match=r"options\.short_side was 64, is 96"):
         correct_run(output, [box], model=load_model("compact", device="cpu", short_side=96))
     shutil.rmtree(output / "correction")
-    assert files(output) == before
+    assert hashes(output) == before
     write_palette_png(output / "masks/00003.png", np.zeros((64, 96), np.uint8))
     with pytest.raises(OutputError, match=r"00003\.png: this mask is not the one that the run wrote"):
         correct_run(output, CORRECTION, model=model)
@@ -229,8 +210,8 @@ def test_referring_images_are_kept_beside_the_record(clip: Path, model: VideoMod
     correct_run(output, [shown], model=model)
     assert read_recorded_run(output).script == script
     track_script(clip, script, fresh, model=model)
-    assert {n: s for n, s in files(output).items() if "snapshots" not in n} == {
-        n: s for n, s in files(fresh).items() if "snapshots" not in n
+    assert {n: s for n, s in hashes(output).items() if "snapshots" not in n} == {
+        n: s for n, s in hashes(fresh).items() if "snapshots" not in n
     }
     assert len(list(output.glob("reference_*.png"))) == 1
     with pytest.raises(PromptError, match=r"a text prompt needs a SEEM checkpoint"):

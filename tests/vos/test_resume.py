@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -14,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +20,20 @@ import numpy as np
 import pytest
 
 from tests.vos.doomed_runs import SHORT_SIDE, DoomedRun, end_runs
-from tests.vos.scenes import moving_shapes
+from tests.vos.folder_contents import hashes
+from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos.cli.main import main
 from vos.errors import OutputError
 from vos.export.palette_png import write_palette_png
 from vos.prompts import Box, Prompt, read_masks
 from vos.tracking_run import RunOutcome, TrackJob, run_job
-from vos.video import VideoEncoder
 from vos.video_model import VideoModel, load_model
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 
 FRAMES = 11
 EVERY = 3
+SCENE = moving_shapes(count=FRAMES, objects=2, height=64, width=96)
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +43,16 @@ def model() -> VideoModel:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Frames at a variable rate."""
-    path = tmp_path_factory.mktemp("clip") / "shapes.mp4"
-    scene = moving_shapes(count=FRAMES, objects=2, height=64, width=96)
-    with VideoEncoder(path, width=96, height=64, time_base=Fraction(1, 1000), crf=10) as encoder:
-        for index, frame in enumerate(scene.frames):
-            encoder.write(frame, index * 40 + (index % 3) * 7)
-    return path
+    return write_at_a_variable_rate(
+        moving_shapes(count=FRAMES, objects=2, height=64, width=96), tmp_path_factory.mktemp("clip") / "shapes.mp4"
+    )
 
 
 @pytest.fixture(scope="module")
 def mask(clip: Path) -> Path:
-    scene = moving_shapes(count=FRAMES, objects=2, height=64, width=96)
     labels = np.zeros((64, 96), np.uint8)
     for object_id in (1, 2):
-        labels[scene.masks[object_id][0]] = object_id
+        labels[SCENE.masks[object_id][0]] = object_id
     path = clip.with_name("mask.png")
     write_palette_png(path, labels)
     return path
@@ -67,18 +61,6 @@ def mask(clip: Path) -> Path:
 def resumed(clip: Path, mask: Path, output: Path, model: VideoModel, **options: Any) -> RunOutcome:
     job = TrackJob(str(clip), tuple(read_masks(mask)), output, overlay=True)
     return run_job(job, model, resume=True, snapshot_every=EVERY, **options)
-
-
-def hashes(output: Path) -> dict[str, str]:
-    """SHA-256 by name of everything in a folder; of run.json all but the seconds."""
-    found = {}
-    for path in sorted(output.rglob("*")):
-        if path.is_file():
-            data = path.read_bytes()
-            if path.name == "run.json":
-                data = json.dumps({**json.loads(data), "seconds": 0}).encode()
-            found[str(path.relative_to(output))] = hashlib.sha256(data).hexdigest()
-    return found
 
 
 @pytest.fixture(scope="module")
