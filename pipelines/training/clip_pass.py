@@ -10,20 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.training.batches import ClipBatch
+from pipelines.training.drift import TrackingPlan, damaged
 from pipelines.training.losses import mask_iou, mask_loss, presence_loss
 from seem_model.aggregation import aggregate
-from seem_model.compact.decoder import Decoded
+from seem_model.compact.decoder import Decoded, PromptTokens
 from seem_model.compact.layers import area_resize
+from seem_model.compact.memory import FrameMemory
 from seem_model.compact.model import CompactSEEM
 from seem_model.compact.pyramid import ImageFeatures
 
 _PROMPT_WEIGHT = 0.7
 _PRESENCE_WEIGHT = 0.2
-# Share of clips whose memory starts from the model's own mask of the prompt instead of the true mask.
-START_FROM_PROMPT = 0.3
 
 
-def run_clips(model: CompactSEEM, batch: ClipBatch, start_from_prompt: Tensor) -> tuple[Tensor, dict[str, float]]:
+def run_clips(model: CompactSEEM, batch: ClipBatch, plan: TrackingPlan) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch and numbers for the log. Predicted masks are fed back as memory, without gradient.
 
     Every term is a weighted mean over the batch's objects with the same weights, `batch.weight`: the loss of a large
@@ -32,7 +32,7 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, start_from_prompt: Tensor) -
     Args:
         model: The network.
         batch: B clips.
-        start_from_prompt: (B,) bool, whose memory starts from the model's own mask of the prompt.
+        plan: How they are tracked.
     """
     clips, length = batch.frames.shape[:2]
     encoded = model.encode_image(batch.frames.flatten(0, 1))
@@ -51,10 +51,10 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, start_from_prompt: Tensor) -
     log["prompt_iou"] = mask_iou(passes[-1].mask_logits.flatten(0, 1), stride2[0], weight)
 
     own = passes[-1].mask_logits.detach().sigmoid()
-    first = torch.where(start_from_prompt.to(truth.device)[:, None, None, None], own, stride4[0])
+    first = torch.where(plan.start_from_prompt.to(truth.device)[:, None, None, None], own, stride4[0])
     losses: list[Tensor] = []
     presence_losses: list[Tensor] = []
-    for t, decoded in enumerate(track(model, frames, first), 1):
+    for t, decoded in enumerate(track(model, frames, first, plan), 1):
         logits = decoded.mask_logits.flatten(0, 1)
         visible = (batch.masks[:, t].flatten(2).sum(2) > 16).float().flatten()
         losses.append(
@@ -71,24 +71,57 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, start_from_prompt: Tensor) -
     return total, log
 
 
-def track(model: CompactSEEM, frames: Sequence[ImageFeatures], first: Tensor) -> Iterator[Decoded]:
-    """The answers for all frames but the first, whose masks are `first`; every frame is remembered.
+def track(
+    model: CompactSEEM, frames: Sequence[ImageFeatures], first: Tensor, plan: TrackingPlan | None = None
+) -> Iterator[Decoded]:
+    """The answers for all frames but the first, whose masks are `first`.
 
     Args:
         model: The network.
         frames: Features of T frames of B clips.
         first: (B, O, H/4, W/4) masks in [0, 1].
+        plan: What is remembered, and damaged. Without it every frame is remembered as it is.
     """
-    memory = [model.remember(frames[0], first, pinned=True)]
+    pinned = model.remember(frames[0], first, pinned=True)
     reference = model.reference_tokens(frames[0], first)
+    recent: list[FrameMemory] = []
     previous = first
+    if plan is not None and plan.rehearsal:
+        last, previous, trusted = _rehearse(model, frames, pinned, reference, first, plan)
+        recent.append(model.remember(last, previous, pinned=False, valid=trusted))
     for t in range(1, len(frames)):
-        decoded = model.decode(frames[t], memory, reference, previous)
+        decoded = model.decode(frames[t], [pinned, *recent], reference, previous)
         yield decoded
-        previous = aggregate(decoded.mask_logits.detach().sigmoid())[:, 1:]
+        previous, trusted = _own_masks(decoded)
+        if plan is not None:
+            previous = damaged(previous, plan.damage_seeds[t])
         if t + 1 < len(frames):
-            trusted = (decoded.presence_logits.detach() > 0).float()
-            memory.append(model.remember(frames[t], previous, pinned=False, valid=trusted))
+            recent.append(model.remember(frames[t], previous, pinned=False, valid=trusted))
+            recent = recent if plan is None else recent[-plan.recent_frames :]
+
+
+@torch.no_grad()
+def _rehearse(
+    model: CompactSEEM,
+    frames: Sequence[ImageFeatures],
+    pinned: FrameMemory,
+    reference: PromptTokens,
+    first: Tensor,
+    plan: TrackingPlan,
+) -> tuple[ImageFeatures, Tensor, Tensor]:
+    """Tracks the frames of the rehearsal, remembering the newest -> the last frame, its masks, and whom to trust."""
+    recent: list[FrameMemory] = []
+    previous, trusted = first, first.new_ones(first.shape[:2])
+    for t in plan.rehearsal:
+        previous, trusted = _own_masks(model.decode(frames[t], [pinned, *recent], reference, previous))
+        recent = [model.remember(frames[t], previous, pinned=False, valid=trusted)]
+    return frames[plan.rehearsal[-1]], damaged(previous, plan.damage_seeds[0]), trusted
+
+
+def _own_masks(decoded: Decoded) -> tuple[Tensor, Tensor]:
+    """(B, O, h, w) masks after competition, (B, O) 1 for objects that are seen; both without gradient."""
+    masks = aggregate(decoded.mask_logits.detach().sigmoid())[:, 1:]
+    return masks, (decoded.presence_logits.detach() > 0).float()
 
 
 def _frame_of(encoded: ImageFeatures, clips: int, length: int, t: int) -> ImageFeatures:

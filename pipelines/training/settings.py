@@ -49,6 +49,8 @@ class TrainSettings:
         occluders: Probability that something passes in front.
         zoom: Probability that the camera zooms.
         thin_parts: Probability that a pasted object gets sticks, ropes or wheels.
+        rehearsals: Probability that a batch is tracked back and forth before the pass that is learned from, to start
+            from masks that have drifted; above 0, remembered masks are also damaged, and only the newest are kept.
         hold_aside: Share of the pictures that is kept for validation; 0 trains on all and scores nothing.
         report_every: Steps between validations and picture sheets; 0 for none.
         tensorboard: Also write TensorBoard events.
@@ -80,6 +82,7 @@ class TrainSettings:
     occluders: float = 0.0
     zoom: float = 0.0
     thin_parts: float = 0.0
+    rehearsals: float = 0.0
     hold_aside: float = 0.0
     report_every: int = 500
     tensorboard: bool = False

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipelines.training.batches import ClipBatch
-from pipelines.training.clip_pass import START_FROM_PROMPT, run_clips
+from pipelines.training.clip_pass import run_clips
+from pipelines.training.drift import draw_plan
 from pipelines.training.processes import Processes
 from pipelines.training.settings import TrainSettings
 from pipelines.training.stills import TrainingDataError
@@ -110,17 +111,14 @@ class Trainer:
         """One update from this process's clips -> numbers for the log, whose sums over all processes are the means."""
         s = self.settings
         self._schedule()
-        # Drawn for the clips of all processes, so that it does not matter how many share the work.
-        generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self.step)
-        start_from_prompt = (torch.rand(s.batch, generator=generator) < START_FROM_PROMPT)[self.clips]
+        plan = draw_plan(s.seed * 1_000_003 + self.step, s.batch, s.frames, s.rehearsals).of(self.clips)
         batch = batch.to(self.device)
         total_weight = self.processes.add_up(batch.weight.sum())
         self.optimizer.zero_grad(set_to_none=True)
         log: dict[str, float] = {}
-        starts = start_from_prompt.chunk(s.accumulate)
-        for part, own in zip(batch.parts(s.accumulate), starts, strict=True):
+        for part, part_plan in zip(batch.parts(s.accumulate), plan.parts(s.accumulate), strict=True):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.uses_bf16):
-                loss, part_log = run_clips(self.model, part, own)
+                loss, part_log = run_clips(self.model, part, part_plan)
             # The share of the global batch's objects that this part has: see `run_clips`.
             share = part.weight.sum() / total_weight
             (loss * share).backward()

@@ -4,6 +4,9 @@ Space-time memory reading (Oh et al., ICCV 2019) with constant-norm keys, in two
 attends to all cells of all remembered frames; the affinity is shared by all objects. At stride 8 every cell only
 compares itself with the children of its parent's best matches, so that the fine level costs a few percent of a
 full one and still reaches every remembered frame.
+
+Masks are read twice, from all remembered frames and from the annotated ones alone: the model's own masks drift, and
+only where the two answers are both known can a later stage see that they disagree.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ class ReadOut:
     value: Tensor  # (B, O, value_dim, h, w)
     mask: Tensor  # (B, O, h, w) propagated mask at stride 16, in [0, 1]
     fine_mask: Tensor  # (B, O, 2h, 2w) propagated mask at stride 8, in [0, 1]
+    pinned_mask: Tensor  # (B, O, h, w) what annotated frames alone say at stride 16
+    pinned_fine_mask: Tensor  # (B, O, 2h, 2w) the same at stride 8
+    pinned_share: Tensor  # (B, 1, h, w) share of the attention that fell on annotated frames, in [0, 1]
 
 
 class MemoryReader(nn.Module):
@@ -43,7 +49,7 @@ class MemoryReader(nn.Module):
         self.coarse_weight = nn.Parameter(torch.tensor(0.5))
 
     def forward(self, features: ImageFeatures, memory: Sequence[FrameMemory]) -> ReadOut:
-        """memory: at least one frame, all with the same grid and objects as `features`."""
+        """memory: at least one frame, pinned ones first, all with the same grid and objects as `features`."""
         height, width = features.grid
         here, there = self._locality(height, width, features.key)
         anywhere = torch.zeros_like(there)
@@ -61,16 +67,31 @@ class MemoryReader(nn.Module):
         stored = torch.cat([value, mask[:, :, None], torch.ones_like(mask[:, :, None])], 2)
         stored = (stored * valid[:, :, None, :, None]).flatten(3)  # (B, O, D + 2, F*cells)
         # One softmax for all objects; an object that some frames do not know is renormalised by its last channel.
-        read = stored.flatten(1, 2) @ logits.softmax(2).transpose(1, 2)  # (B, O*(D+2), Q)
+        attention = logits.softmax(2)
+        read = stored.flatten(1, 2) @ attention.transpose(1, 2)  # (B, O*(D+2), Q)
         read = read.unflatten(1, (valid.shape[1], -1))
         read = read[:, :, :-1] / (read[:, :, -1:] + _EPS)
         coarse_mask = read[:, :, -1]
-
         fine_mask = self._read_fine(features, memory, logits, valid, coarse_mask)
+
+        pinned = [frame for frame in memory if frame.pinned]
+        pinned_mask, pinned_fine_mask = coarse_mask, fine_mask
+        share = torch.ones_like(logits[:, :, :1])
+        if 0 < len(pinned) < len(memory):
+            cells = logits.shape[2] // len(memory) * len(pinned)
+            share = attention[:, :, :cells].sum(2, keepdim=True)
+            alone, known = logits[:, :, :cells], valid[:, :, : len(pinned)]
+            read_alone = stored[:, :, -2:, :cells].flatten(1, 2) @ alone.softmax(2).transpose(1, 2)
+            read_alone = read_alone.unflatten(1, (valid.shape[1], 2))
+            pinned_mask = read_alone[:, :, 0] / (read_alone[:, :, 1] + _EPS)
+            pinned_fine_mask = self._read_fine(features, pinned, alone, known, pinned_mask)
         return ReadOut(
             value=read[:, :, :-1].unflatten(3, (height, width)),
             mask=coarse_mask.unflatten(2, (height, width)),
             fine_mask=ungroup_children(fine_mask, (height, width)),
+            pinned_mask=pinned_mask.unflatten(2, (height, width)),
+            pinned_fine_mask=ungroup_children(pinned_fine_mask, (height, width)),
+            pinned_share=share.transpose(1, 2).unflatten(2, (height, width)),
         )
 
     def _locality(self, height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -54,6 +54,11 @@ class Decoded:
     propagated: Tensor  # (B, O, H/8, W/8) what correspondence alone says, in [0, 1]
 
 
+def _certainty_capped(probability: Tensor) -> Tensor:
+    """Logits of propagated masks."""
+    return torch.logit(probability.clamp(*_PRIOR_RANGE))
+
+
 class DecoderLayer(nn.Module):
     """Queries read prompt tokens, then the image, then each other."""
 
@@ -111,15 +116,16 @@ class MaskDecoder(nn.Module):
         super().__init__()
         dim, mid, mask_dim = config.dim, config.mid_dim, config.mask_dim
         self.from_context = nn.Conv2d(dim, dim, 1)
-        # Value, propagated mask at stride 16, previous mask.
-        self.from_memory = nn.Conv2d(config.value_dim + 2, dim, 1)
+        # Value, propagated mask at stride 16, previous mask, mask from annotated frames and their share.
+        self.from_memory = nn.Conv2d(config.value_dim + 4, dim, 1)
         self.blocks = nn.Sequential(ResidualBlock(dim), ResidualBlock(dim))
         self.to_mid = nn.Conv2d(dim, mid, 1)
-        self.prior_to_mid = nn.Conv2d(3, mid, 3, padding=1)
+        self.prior_to_mid = nn.Conv2d(5, mid, 3, padding=1)
         self.smooth = SeparableConv(mid, mid, 5)
         self.mid_block = ResidualBlock(mid)
         self.local_embedding = nn.Conv2d(mid, mask_dim + 1, 1)
         self.prior_weight = nn.Parameter(torch.tensor(1.0))
+        self.pinned_prior_weight = nn.Parameter(torch.tensor(0.0))
 
         self.queries = nn.Parameter(torch.randn(config.num_queries, dim) * 0.1)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_layers))
@@ -138,20 +144,25 @@ class MaskDecoder(nn.Module):
         previous8 = area_resize(previous, (2 * height, 2 * width))
         previous16 = area_resize(previous8, (height, width))
 
-        memory = torch.cat([read.value, read.mask[:, :, None], previous16[:, :, None]], 2)
+        share = read.pinned_share.expand_as(read.mask)
+        masks = torch.stack([read.mask, previous16, read.pinned_mask, share], 2)
+        memory = torch.cat([read.value, masks], 2)
         x = self.from_memory(memory.flatten(0, 1)).unflatten(0, (batch, objects))
         x = F.relu(x + self.from_context(features.context)[:, None])
         x = self.blocks(x.flatten(0, 1))  # (B*O, dim, h, w)
 
-        prior = torch.logit(read.fine_mask.clamp(*_PRIOR_RANGE))
-        coarse_prior = torch.logit(read.mask.clamp(*_PRIOR_RANGE))
-        coarse_prior = F.interpolate(coarse_prior, scale_factor=2, mode="bilinear", align_corners=False)
-        hints = torch.stack([prior, coarse_prior, previous8 * 4 - 2], 2).flatten(0, 1) * 0.25
+        prior = _certainty_capped(read.fine_mask)
+        pinned_prior = _certainty_capped(read.pinned_fine_mask)
+        coarse = torch.cat([_certainty_capped(read.mask), share * 4 - 2], 1)
+        coarse = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        coarse_prior, share8 = coarse.chunk(2, 1)
+        hints = torch.stack([prior, coarse_prior, previous8 * 4 - 2, pinned_prior, share8], 2).flatten(0, 1) * 0.25
         y = F.interpolate(self.to_mid(x), scale_factor=2, mode="bilinear", align_corners=False)
         y = (y + self.prior_to_mid(hints)).unflatten(0, (batch, objects)) + features.mid[:, None]
         y = self.mid_block(self.smooth(F.relu(y.flatten(0, 1))))
         local = self.local_embedding(y)
-        offset = local[:, -1:] + self.prior_weight * prior.flatten(0, 1)[:, None]
+        prior = self.prior_weight * prior + self.pinned_prior_weight * pinned_prior
+        offset = local[:, -1:] + prior.flatten(0, 1)[:, None]
         local = torch.cat([local[:, :-1], offset], 1)
         local = F.interpolate(local, scale_factor=2, mode="bilinear", align_corners=False)
         local = local.unflatten(0, (batch, objects))
