@@ -210,9 +210,11 @@ class TrackableSeem:
         return FrameMemory(
             key=empty(0, 1),
             fine_key=empty(0, 4, 1),
+            finest_key=empty(0, 4, 4, 1),
             value=empty(count, 1, 0),
             mask=empty(count, 0),
             fine_mask=empty(count, 0, 4),
+            finest_mask=empty(count, 0, 4, 4),
             prompts=empty(count, 0, 1),
             valid=valid[None].float(),
             pinned=pinned,

@@ -23,6 +23,7 @@ class CompactConfig:
         value_dim: Channels of the value that a memory frame stores per object and stride-16 cell.
         key_dim: Learned part of the stride-16 correspondence key.
         fine_key_dim: Learned part of the stride-8 correspondence key.
+        finest_key_dim: Learned part of the stride-4 correspondence key.
         num_queries: Object queries per object.
         num_layers: Layers of the query decoder.
         num_heads: Attention heads.
@@ -32,6 +33,7 @@ class CompactConfig:
         pinned_bonus: Added to the correspondence logits of annotated frames: theirs are the only masks that are
             certainly right, and what was once lost from a tracked mask must be able to come back.
         candidates: Stride-16 cells kept per query cell for the stride-8 read-out.
+        fine_candidates: Stride-8 cells kept per stride-8 query cell for the stride-4 read-out.
     """
 
     dim: int = 96
@@ -40,6 +42,7 @@ class CompactConfig:
     value_dim: int = 64
     key_dim: int = 48
     fine_key_dim: int = 32
+    finest_key_dim: int = 8
     num_queries: int = 4
     num_layers: int = 2
     num_heads: int = 4
@@ -47,4 +50,5 @@ class CompactConfig:
     background_tokens: int = 24
     memory_tokens: int = 4
     candidates: int = 8
+    fine_candidates: int = 4
     pinned_bonus: float = 0.5

@@ -1,9 +1,9 @@
 """Pixel read-out of memory frames: where was what is here now?
 
-Space-time memory reading (Oh et al., ICCV 2019) with constant-norm keys, in two levels. At stride 16 every cell
-attends to all cells of all remembered frames; the affinity is shared by all objects. At stride 8 every cell only
-compares itself with the children of its parent's best matches, so that the fine level costs a few percent of a
-full one and still reaches every remembered frame.
+Space-time memory reading (Oh et al., ICCV 2019) with constant-norm keys, in three levels. At stride 16 every cell
+attends to all cells of all remembered frames; the affinity is shared by all objects. At strides 8 and 4 every cell
+only compares itself with the children of its parent's best matches, so that the fine levels cost a few percent of full
+ones and still reach every remembered frame.
 
 Masks are read twice, from all remembered frames and from the annotated ones alone: the model's own masks drift, and
 only where the two answers are both known can a later stage see that they disagree.
@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from seem_model.compact.child_cells import CellMemory, Matches, read_children
 from seem_model.compact.config import CompactConfig
 from seem_model.compact.memory import FrameMemory
-from seem_model.compact.pyramid import ImageFeatures, ungroup_children
+from seem_model.compact.pyramid import ImageFeatures, ungroup_children, ungroup_grandchildren
 
 _EPS = 1e-6
 
@@ -31,6 +32,7 @@ class ReadOut:
     value: Tensor  # (B, O, value_dim, h, w)
     mask: Tensor  # (B, O, h, w) propagated mask at stride 16, in [0, 1]
     fine_mask: Tensor  # (B, O, 2h, 2w) propagated mask at stride 8, in [0, 1]
+    finest_mask: Tensor  # (B, O, 4h, 4w) propagated mask at stride 4, in [0, 1]
     pinned_mask: Tensor  # (B, O, h, w) what annotated frames alone say at stride 16
     pinned_fine_mask: Tensor  # (B, O, 2h, 2w) the same at stride 8
     pinned_share: Tensor  # (B, 1, h, w) share of the attention that fell on annotated frames, in [0, 1]
@@ -42,11 +44,13 @@ class MemoryReader(nn.Module):
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         self.candidates = config.candidates
+        self.fine_candidates = config.fine_candidates
         self.pinned_bonus = config.pinned_bonus
         # Objects move little between neighbouring memory frames: a Gaussian prior on distance, in units of the
         # longer image side. The pinned frame may be long ago and gets none.
         self.log_sigma = nn.Parameter(torch.tensor(0.14).log())
         self.coarse_weight = nn.Parameter(torch.tensor(0.5))
+        self.fine_weight = nn.Parameter(torch.tensor(0.5))
 
     def forward(self, features: ImageFeatures, memory: Sequence[FrameMemory]) -> ReadOut:
         """memory: at least one frame, pinned ones first, all with the same grid and objects as `features`."""
@@ -72,7 +76,14 @@ class MemoryReader(nn.Module):
         read = read.unflatten(1, (valid.shape[1], -1))
         read = read[:, :, :-1] / (read[:, :, -1:] + _EPS)
         coarse_mask = read[:, :, -1]
-        fine_mask = self._read_fine(features, memory, logits, valid, coarse_mask)
+        matches = self._best_cells(logits)
+        fine_mask, weights = read_children(features.fine_key, _fine_cells(memory), matches, coarse_mask)
+        finest_mask, _ = read_children(
+            features.finest_key.flatten(1, 2),
+            _finest_cells(memory),
+            matches.best_children(weights, self.fine_candidates, self.fine_weight),
+            fine_mask.flatten(2),
+        )
 
         pinned = [frame for frame in memory if frame.pinned]
         pinned_mask, pinned_fine_mask = coarse_mask, fine_mask
@@ -80,15 +91,18 @@ class MemoryReader(nn.Module):
         if 0 < len(pinned) < len(memory):
             cells = logits.shape[2] // len(memory) * len(pinned)
             share = attention[:, :, :cells].sum(2, keepdim=True)
-            alone, known = logits[:, :, :cells], valid[:, :, : len(pinned)]
+            alone = logits[:, :, :cells]
             read_alone = stored[:, :, -2:, :cells].flatten(1, 2) @ alone.softmax(2).transpose(1, 2)
             read_alone = read_alone.unflatten(1, (valid.shape[1], 2))
             pinned_mask = read_alone[:, :, 0] / (read_alone[:, :, 1] + _EPS)
-            pinned_fine_mask = self._read_fine(features, pinned, alone, known, pinned_mask)
+            pinned_fine_mask, _ = read_children(
+                features.fine_key, _fine_cells(pinned), self._best_cells(alone), pinned_mask
+            )
         return ReadOut(
             value=read[:, :, :-1].unflatten(3, (height, width)),
             mask=coarse_mask.unflatten(2, (height, width)),
             fine_mask=ungroup_children(fine_mask, (height, width)),
+            finest_mask=ungroup_grandchildren(finest_mask.unflatten(2, (height * width, 4)), (height, width)),
             pinned_mask=pinned_mask.unflatten(2, (height, width)),
             pinned_fine_mask=ungroup_children(pinned_fine_mask, (height, width)),
             pinned_share=share.transpose(1, 2).unflatten(2, (height, width)),
@@ -110,37 +124,31 @@ class MemoryReader(nn.Module):
         one = torch.ones_like(fall_off)
         return torch.cat([place, one, fall_off], 2), torch.cat([place, fall_off, one], 2)
 
-    def _read_fine(
-        self,
-        features: ImageFeatures,
-        memory: Sequence[FrameMemory],
-        logits: Tensor,
-        valid: Tensor,
-        coarse_mask: Tensor,
-    ) -> Tensor:
-        """Stride-8 read-out of the masks -> (B, O, Q, 4)."""
-        batch, queries, keys = logits.shape
-        count = min(self.candidates, keys)
-        best = logits.topk(count, 2)
-        index = best.indices.flatten(1)  # (B, Q*n)
-        fine_key = torch.cat([frame.fine_key for frame in memory], 1)  # (B, F*cells, 4, C)
-        channels = fine_key.shape[-1]
-        candidates = torch.stack([fine_key[b].flatten(1).index_select(0, index[b]) for b in range(batch)])
-        candidates = candidates.view(batch, queries, count * 4, channels)
-        affinity = features.fine_key @ candidates.transpose(2, 3)  # (B, Q, 4, n*4)
-        bias = (best.values * self.coarse_weight).repeat_interleave(4, 2)
-        weights = (affinity + bias[:, :, None]).softmax(3)
+    def _best_cells(self, logits: Tensor) -> Matches:
+        """Where the children of each cell look, from correspondence logits (B, Q, cells)."""
+        best = logits.topk(min(self.candidates, logits.shape[2]), 2)
+        return Matches(best.indices, best.values * self.coarse_weight)
 
-        fine_mask = torch.stack([frame.fine_mask for frame in memory], 2)  # (B, O, F, cells, 4)
-        fine_valid = valid[:, :, :, None, None].expand_as(fine_mask)
-        stored = torch.stack([fine_mask * fine_valid, fine_valid], 2)  # (B, O, 2, F, cells, 4)
-        objects = stored.shape[1]
-        stored = stored.flatten(3, 4).movedim(3, 1).flatten(2)  # (B, F*cells, O*2*4)
-        gathered = torch.stack([stored[b].index_select(0, index[b]) for b in range(batch)])
-        gathered = gathered.view(batch, queries, count, objects * 2, 4).transpose(2, 3).flatten(3)  # (B, Q, O*2, n*4)
-        read = (weights @ gathered.transpose(2, 3)).view(batch, queries, 4, objects, 2)
-        mask, share = read[..., 0], read[..., 1]
-        # Where none of the candidates may be read for an object, the coarse answer stands in.
-        fallback = coarse_mask.transpose(1, 2)[:, :, None]  # (B, Q, 1, O)
-        mask = torch.where(share > 0.05, mask / (share + _EPS), fallback)
-        return mask.permute(0, 3, 1, 2)
+
+def _fine_cells(memory: Sequence[FrameMemory]) -> CellMemory:
+    """The stride-16 cells of all frames, with what they hold at stride 8."""
+    return CellMemory(
+        keys=torch.cat([frame.fine_key for frame in memory], 1),
+        masks=torch.cat([frame.fine_mask for frame in memory], 2),
+        valid=torch.cat([_per_cell(frame.valid, frame.fine_mask) for frame in memory], 2),
+    )
+
+
+def _finest_cells(memory: Sequence[FrameMemory]) -> CellMemory:
+    """The stride-8 cells of all frames, with what they hold at stride 4."""
+    masks = [frame.finest_mask.flatten(2, 3) for frame in memory]
+    return CellMemory(
+        keys=torch.cat([frame.finest_key.flatten(1, 2) for frame in memory], 1),
+        masks=torch.cat(masks, 2),
+        valid=torch.cat([_per_cell(frame.valid, mask) for frame, mask in zip(memory, masks, strict=True)], 2),
+    )
+
+
+def _per_cell(valid: Tensor, masks: Tensor) -> Tensor:
+    """(B, O) -> (B, O, N) for masks (B, O, N, 4)."""
+    return valid[:, :, None].expand(-1, -1, masks.shape[2])

@@ -91,22 +91,29 @@ class BoundaryHead(nn.Module):
         super().__init__()
         dim = config.mask_dim
         self.from_mid = nn.Conv2d(config.mid_dim, dim, 1)
-        self.from_hints = nn.Conv2d(2, dim, 3, padding=1)
+        self.from_hints = nn.Conv2d(3, dim, 3, padding=1)
         self.blocks = nn.Sequential(SeparableConv(dim, dim), SeparableConv(dim, dim))
         self.out = nn.Conv2d(dim, 1, 1)
+        self.finest_weight = nn.Parameter(torch.tensor(0.0))
         for parameter in self.out.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, mid: Tensor, mask_features: Tensor, logits: Tensor, previous: Tensor) -> Tensor:
-        """mid (B*O, mid_dim, H/8, W/8), mask_features (B, mask_dim, H/4, W/4), logits and previous (B, O, H/4, W/4).
+    def forward(
+        self, mid: Tensor, mask_features: Tensor, logits: Tensor, previous: Tensor, finest_mask: Tensor
+    ) -> Tensor:
+        """What to add to the logits, (B, O, H/4, W/4).
 
-        Returns what to add to the logits, (B, O, H/4, W/4).
+        Args:
+            mid: (B*O, mid_dim, H/8, W/8).
+            mask_features: (B, mask_dim, H/4, W/4).
+            logits, previous, finest_mask: (B, O, H/4, W/4); what correspondence says at stride 4 is the last.
         """
         batch, objects = logits.shape[:2]
-        hints = torch.stack([logits.clamp(-8, 8) * 0.25, previous * 2 - 1], 2).flatten(0, 1)
+        finest = _certainty_capped(finest_mask)
+        hints = torch.stack([logits.clamp(-8, 8) * 0.25, previous * 2 - 1, finest * 0.25], 2).flatten(0, 1)
         x = F.interpolate(self.from_mid(mid), scale_factor=2, mode="bilinear", align_corners=False)
         x = (x + self.from_hints(hints)).unflatten(0, (batch, objects)) + mask_features[:, None]
-        return self.out(self.blocks(F.relu(x.flatten(0, 1)))).view_as(logits)
+        return self.out(self.blocks(F.relu(x.flatten(0, 1)))).view_as(logits) + self.finest_weight * finest
 
 
 class MaskDecoder(nn.Module):
@@ -172,7 +179,7 @@ class MaskDecoder(nn.Module):
         tokens = self._decode_queries(x, early, prompts, (height, width))
         embedding = self.mask_embedding(tokens[:, 0]).unflatten(0, (batch, objects))
         mask_logits = early + (embedding @ features.mask_features.flatten(2)).unflatten(2, early.shape[-2:])
-        mask_logits = mask_logits + self.boundary(y, features.mask_features, mask_logits, previous)
+        mask_logits = mask_logits + self.boundary(y, features.mask_features, mask_logits, previous, read.finest_mask)
 
         # Presence reads the answer itself: the strongest evidence, and the mean feature under the mask.
         weight = area_resize(mask_logits.sigmoid(), (height, width)).flatten(0, 1).flatten(1)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seem_model.compact.config import CompactConfig
 from seem_model.compact.layers import Attention, ResidualBlock, area_resize, sine_position
-from seem_model.compact.pyramid import ImageFeatures, group_children
+from seem_model.compact.pyramid import ImageFeatures, group_children, group_grandchildren
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,11 @@ class FrameMemory:
 
     key: Tensor  # (B, h*w, key channels)
     fine_key: Tensor  # (B, h*w, 4, fine key channels)
+    finest_key: Tensor  # (B, h*w, 4, 4, finest key channels)
     value: Tensor  # (B, O, value_dim, h*w)
     mask: Tensor  # (B, O, h*w) share of each stride-16 cell that the object covers, in [0, 1]
     fine_mask: Tensor  # (B, O, h*w, 4) the same for its four stride-8 cells
+    finest_mask: Tensor  # (B, O, h*w, 4, 4) the same for the four stride-4 cells of each of these
     prompts: Tensor  # (B, O, memory_tokens, dim) memory prompts of this frame
     valid: Tensor  # (B, O) float, 1 where the object may be read from this frame
     pinned: bool  # the annotated frame: no locality prior, never dropped
@@ -35,9 +37,11 @@ class FrameMemory:
         return FrameMemory(
             key=self.key,
             fine_key=self.fine_key,
+            finest_key=self.finest_key,
             value=select_objects(self.value, slots),
             mask=select_objects(self.mask, slots),
             fine_mask=select_objects(self.fine_mask, slots),
+            finest_mask=select_objects(self.finest_mask, slots),
             prompts=select_objects(self.prompts, slots),
             valid=select_objects(self.valid, slots),
             pinned=self.pinned,
@@ -139,12 +143,15 @@ def make_frame_memory(
     mask8 = area_resize(masks, (2 * height, 2 * width))
     mask16 = area_resize(mask8, (height, width)).flatten(2)
     children = group_children(mask8.flatten(0, 1)[:, None]).view(batch, objects, height * width, 4)
+    grandchildren = group_grandchildren(masks.flatten(0, 1)[:, None]).view(batch, objects, height * width, 4, 4)
     return FrameMemory(
         key=features.key,
         fine_key=features.fine_key,
+        finest_key=features.finest_key,
         value=value.flatten(3),
         mask=mask16,
         fine_mask=children,
+        finest_mask=grandchildren,
         prompts=prompter(features, mask16),
         valid=masks.new_ones(batch, objects) if valid is None else valid,
         pinned=pinned,

@@ -25,6 +25,7 @@ class ImageFeatures:
     context: Tensor  # (B, dim, H/16, W/16)
     key: Tensor  # (B, h*w, key channels), h = H/16, w = W/16
     fine_key: Tensor  # (B, h*w, 4, fine key channels): the four stride-8 cells of each stride-16 cell
+    finest_key: Tensor  # (B, h*w, 4, 4, finest key channels): the four stride-4 cells of each of these
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -39,11 +40,25 @@ def group_children(x: Tensor) -> Tensor:
     return x.permute(0, 2, 4, 3, 5, 1).reshape(batch, height * width // 4, 4, channels)
 
 
+def group_grandchildren(x: Tensor) -> Tensor:
+    """(B, C, 4h, 4w) -> (B, h*w, 4, 4, C): the children of each child of each coarse cell."""
+    batch, channels, height, width = x.shape
+    x = x.view(batch, channels, height // 4, 2, 2, width // 4, 2, 2)
+    return x.permute(0, 2, 5, 3, 6, 4, 7, 1).reshape(batch, height * width // 16, 4, 4, channels)
+
+
 def ungroup_children(x: Tensor, grid: tuple[int, int]) -> Tensor:
     """(B, O, h*w, 4) -> (B, O, 2h, 2w): inverse of `group_children` for maps of O objects."""
     batch, objects = x.shape[:2]
     x = x.view(batch, objects, grid[0], grid[1], 2, 2)
     return x.permute(0, 1, 2, 4, 3, 5).reshape(batch, objects, 2 * grid[0], 2 * grid[1])
+
+
+def ungroup_grandchildren(x: Tensor, grid: tuple[int, int]) -> Tensor:
+    """(B, O, h*w, 4, 4) -> (B, O, 4h, 4w): inverse of `group_grandchildren` for maps of O objects."""
+    batch, objects = x.shape[:2]
+    x = x.view(batch, objects, grid[0], grid[1], 2, 2, 2, 2)
+    return x.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(batch, objects, 4 * grid[0], 4 * grid[1])
 
 
 def _direction(x: Tensor) -> Tensor:
@@ -52,7 +67,7 @@ def _direction(x: Tensor) -> Tensor:
 
 
 class FeaturePyramid(nn.Module):
-    """Top-down pyramid to stride 4 plus correspondence keys at strides 16 and 8.
+    """Top-down pyramid to stride 4 plus correspondence keys at strides 16, 8 and 4.
 
     The keys join the trunk's own ImageNet features (which match parts across frames without any training) with a
     learned part; the scales are inverse temperatures.
@@ -75,10 +90,12 @@ class FeaturePyramid(nn.Module):
         self.key_trunk = nn.Conv2d(TAP_CHANNELS[16], config.key_dim, 3, padding=1)
         self.key_context = nn.Conv2d(dim, config.key_dim, 1)
         self.fine_key = nn.Conv2d(mid, config.fine_key_dim, 1)
+        self.finest_key = nn.Conv2d(mask_dim, config.finest_key_dim, 1)
         # sqrt of the inverse temperatures of the parts of the keys: coarse (stride-16, stride-8 features,
         # learned) and fine (stride-8 features, learned). Start values: label propagation alone works well there.
         self.coarse_scale = nn.Parameter(torch.tensor([2.8, 2.8, 1.0]))
         self.fine_scale = nn.Parameter(torch.tensor([4.0, 1.0]))
+        self.finest_scale = nn.Parameter(torch.tensor([4.0, 1.0]))
 
     def forward(self, trunk: TrunkFeatures) -> ImageFeatures:
         top = self.smooth32(self.lateral32(trunk.stride32))
@@ -107,10 +124,18 @@ class FeaturePyramid(nn.Module):
             ],
             1,
         )
+        finest = torch.cat(
+            [
+                _direction(trunk.stride4) * self.finest_scale[0],
+                _direction(self.finest_key(stride4)) * self.finest_scale[1],
+            ],
+            1,
+        )
         return ImageFeatures(
             mask_features=self.mask_projection(stride4),
             mid=mid,
             context=context,
             key=key.flatten(2).transpose(1, 2),
             fine_key=group_children(fine),
+            finest_key=group_grandchildren(finest),
         )
