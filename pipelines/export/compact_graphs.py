@@ -19,8 +19,10 @@ from seem_model.compact.prompting import PromptKind
 from seem_model.compact.pyramid import ImageFeatures
 
 FEATURES = tuple(field.name for field in fields(ImageFeatures))
-# What `remember` makes of a frame; its keys are those of `encode`.
-STORED = ("value", "mask", "fine_mask", "prompts")
+# Of a remembered frame: what `encode` gives, and what `remember` adds.
+KEYS = ("key", "fine_key", "finest_key")
+STORED = ("value", "mask", "fine_mask", "finest_mask", "prompts")
+_MEMORY = (*KEYS, *STORED, "valid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,11 @@ class Decode(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = ImageFeatures(*inputs[: len(FEATURES)])
-        key, fine_key, value, mask, fine_mask, prompts, valid, tokens, bias, previous = inputs[len(FEATURES) :]
+        stacked = dict(zip(_MEMORY, inputs[len(FEATURES) :], strict=False))
+        tokens, bias, previous = inputs[-3:]
         memory = [
-            FrameMemory(key[i], fine_key[i], value[i], mask[i], fine_mask[i], prompts[i], valid[i], pinned=i == 0)
-            for i in range(key.shape[0])
+            FrameMemory(**{name: tensor[i] for name, tensor in stacked.items()}, pinned=i == 0)
+            for i in range(stacked["valid"].shape[0])
         ]
         decoded = self.network.decode(features, memory, PromptTokens(tokens, bias), previous)
         return decoded.mask_logits, decoded.presence_logits, decoded.propagated
@@ -132,8 +135,7 @@ def graphs_of(network: CompactSEEM, sizes: GraphSizes) -> list[Graph]:
         Graph("remember", remember, {**features, "masks": masks}, stored_names),
     ]
     one_frame = {
-        "memory_key": features["key"],
-        "memory_fine_key": features["fine_key"],
+        **{f"memory_{name}": features[name] for name in KEYS},
         **{f"memory_{name}": stored[f"stored_{name}"] for name in STORED},
         "memory_valid": torch.ones(shape[:2]),
     }

@@ -17,7 +17,7 @@ class CellMemory:
     """What N remembered parent cells hold about their four children.
 
     Attributes:
-        keys: (B, N, 4, C).
+        keys: (B, N, 4, C), of any float type.
         masks: (B, O, N, 4) in [0, 1].
         valid: (B, O, N) 1 where an object may be read from the cell, else 0.
     """
@@ -71,7 +71,8 @@ def read_children(query: Tensor, memory: CellMemory, matches: Matches, fallback:
     flat = matches.cells.flatten(1)
     # Row by row, because a gather along one dimension would write its index as large as the keys.
     candidates = torch.stack([memory.keys[b].flatten(1).index_select(0, flat[b]) for b in range(batch)])
-    affinity = query @ candidates.view(batch, parents, count * 4, -1).transpose(2, 3)  # (B, P, 4, n*4)
+    candidates = candidates.view(batch, parents, count * 4, -1).to(query.dtype)
+    affinity = query @ candidates.transpose(2, 3)  # (B, P, 4, n*4)
     weights = (affinity + matches.bias.repeat_interleave(4, 2)[:, :, None]).softmax(3)
 
     valid = memory.valid[..., None].expand_as(memory.masks)

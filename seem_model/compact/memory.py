@@ -58,6 +58,11 @@ def select_objects(x: Tensor, slots: Sequence[int | None]) -> Tensor:
     return picked * known.view(1, -1, *[1] * (x.dim() - 2)).to(x.dtype)
 
 
+def _compact(keys: Tensor) -> Tensor:
+    """Keys as they are kept: in half precision, which halves snapshots and traffic, unless a gradient is wanted."""
+    return keys if torch.is_grad_enabled() else keys.half()
+
+
 class MaskEncoder(nn.Module):
     """Maps at stride 4 (own mask, other objects; or prompt maps) to the value grid at stride 16."""
 
@@ -146,8 +151,8 @@ def make_frame_memory(
     grandchildren = group_grandchildren(masks.flatten(0, 1)[:, None]).view(batch, objects, height * width, 4, 4)
     return FrameMemory(
         key=features.key,
-        fine_key=features.fine_key,
-        finest_key=features.finest_key,
+        fine_key=_compact(features.fine_key),
+        finest_key=_compact(features.finest_key),
         value=value.flatten(3),
         mask=mask16,
         fine_mask=children,

@@ -28,6 +28,13 @@ _PROBABILITY = click.FloatRange(0, 1)
 @click.option("--size", type=click.IntRange(64), default=224, show_default=True, help="Side of a clip in pixels.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=8e-4, show_default=True)
 @click.option("--trunk-learning-rate", type=click.FloatRange(0), default=6e-5, show_default=True)
+@click.option(
+    "--trunk-from",
+    type=_PROBABILITY,
+    default=0.35,
+    show_default=True,
+    help="Share of the run after which the trunk trains too; 0 when fine-tuning.",
+)
 @click.option("--thin-plate", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips that bend.")
 @click.option("--occluders", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips with occluders.")
 @click.option("--zoom", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips that zoom.")
@@ -37,6 +44,13 @@ _PROBABILITY = click.FloatRange(0, 1)
     default=0.0,
     show_default=True,
     help="Share of pasted objects with sticks, ropes or wheels.",
+)
+@click.option(
+    "--rehearsals",
+    type=_PROBABILITY,
+    default=0.0,
+    show_default=True,
+    help="Share of batches that start from masks that have drifted; above 0, remembered masks are damaged too.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of the network.")

@@ -9,7 +9,12 @@ from seem_model.aggregation import aggregate
 from seem_model.compact.memory import FrameMemory
 from seem_model.compact.model import CompactSEEM
 from seem_model.compact.prompting import PromptKind
-from seem_model.compact.pyramid import group_children, ungroup_children
+from seem_model.compact.pyramid import (
+    group_children,
+    group_grandchildren,
+    ungroup_children,
+    ungroup_grandchildren,
+)
 
 HEIGHT, WIDTH = 96, 128
 GRID = (HEIGHT // 4, WIDTH // 4)
@@ -66,11 +71,31 @@ def test_a_frame_that_is_its_own_memory_reads_back_its_mask(network: CompactSEEM
         context=features.context,
         key=features.key * 8,
         fine_key=features.fine_key * 8,
+        finest_key=features.finest_key * 8,
     )
     read = network.reader(sharp, [network.remember(sharp, masks, pinned=True)])
     expected = torch.nn.functional.avg_pool2d(masks, 2)
     assert (read.fine_mask - expected).abs().mean() < 0.02
     assert (read.mask - torch.nn.functional.avg_pool2d(masks, 4)).abs().mean() < 0.02
+    assert (read.finest_mask - masks).abs().mean() < 0.02
+
+
+@torch.inference_mode()
+def test_annotated_frames_are_read_apart_from_what_the_model_made_of_later_ones(
+    network: CompactSEEM, images: torch.Tensor
+) -> None:
+    masks = box_masks((4, 4, 12, 16), (10, 18, 20, 30))
+    first, second = network.encode_image(images[:1]), network.encode_image(images[1:])
+    pinned = network.remember(first, masks, pinned=True)
+    drifted = network.remember(second, 1 - masks, pinned=False)
+    alone, both = network.reader(second, [pinned]), network.reader(second, [pinned, drifted])
+    assert (alone.pinned_share == 1).all()
+    torch.testing.assert_close(alone.pinned_mask, alone.mask)
+    torch.testing.assert_close(alone.pinned_fine_mask, alone.fine_mask)
+    torch.testing.assert_close(both.pinned_mask, alone.mask)
+    torch.testing.assert_close(both.pinned_fine_mask, alone.fine_mask)
+    assert (both.mask - alone.mask).abs().max() > 0.1
+    assert 0 < both.pinned_share.mean() < 1
 
 
 @torch.inference_mode()
@@ -143,6 +168,15 @@ def test_children_are_grouped_and_ungrouped_without_loss() -> None:
     grouped = group_children(x)
     assert grouped.shape == (2, 12, 4, 1)
     torch.testing.assert_close(ungroup_children(grouped.squeeze(3)[:, None], (3, 4)), x)
+
+
+def test_grandchildren_are_the_children_of_the_children() -> None:
+    x = torch.arange(2 * 1 * 8 * 12, dtype=torch.float32).view(2, 1, 8, 12)
+    grouped = group_grandchildren(x)
+    assert grouped.shape == (2, 6, 4, 4, 1)
+    torch.testing.assert_close(ungroup_grandchildren(grouped.squeeze(4)[:, None], (2, 3)), x)
+    means = torch.nn.functional.avg_pool2d(x, 2)
+    torch.testing.assert_close(grouped.mean(3), group_children(means))
 
 
 def test_aggregated_probabilities_sum_to_one_and_keep_the_winner() -> None:
