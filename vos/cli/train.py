@@ -35,20 +35,20 @@ _PROBABILITY = click.FloatRange(0, 1)
     show_default=True,
     help="Share of the run after which the trunk trains too; 0 when fine-tuning.",
 )
-@click.option("--thin-plate", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips that bend.")
-@click.option("--occluders", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips with occluders.")
-@click.option("--zoom", type=_PROBABILITY, default=0.0, show_default=True, help="Share of clips that zoom.")
+@click.option("--thin-plate", type=_PROBABILITY, default=0.3, show_default=True, help="Share of clips that bend.")
+@click.option("--occluders", type=_PROBABILITY, default=0.3, show_default=True, help="Share of clips with occluders.")
+@click.option("--zoom", type=_PROBABILITY, default=0.2, show_default=True, help="Share of clips that zoom.")
 @click.option(
     "--thin-parts",
     type=_PROBABILITY,
-    default=0.0,
+    default=0.5,
     show_default=True,
     help="Share of pasted objects with sticks, ropes or wheels.",
 )
 @click.option(
     "--rehearsals",
     type=_PROBABILITY,
-    default=0.0,
+    default=0.6,
     show_default=True,
     help="Share of batches that start from masks that have drifted; above 0, remembered masks are damaged too.",
 )
