@@ -46,6 +46,19 @@ def test_a_decided_mask_is_left_alone() -> None:
     assert np.array_equal(certain, before)
 
 
+def test_a_stick_and_a_slit_are_not_smoothed_away() -> None:
+    """On a flat picture a window has nothing but the mask to go by, and in it the stick is a minority."""
+    flat = np.full((480, 640, 3), 128, np.uint8)
+    logits = np.full((480, 640), -2.0, np.float32)
+    logits[100:300, 100:300] = 2
+    logits[180:185, 300:500] = 2  # a stick
+    logits[100:300, 200:205] = -2  # a slit
+    refined = refine_edges(flat, logits, logits > 0) > 0
+    assert refined[180:185, 320:480].all()
+    assert not refined[120:280, 200:205].any()
+    assert np.array_equal(refined[120:280, 120:180], logits[120:280, 120:180] > 0)
+
+
 def test_every_pixel_has_one_owner_and_hidden_objects_have_none() -> None:
     rgb, disc = picture()
     left = disc.copy()
