@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from seem_model.errors import ModelInputError
+from seem_model.memory_format import lay_out_channels_last
 from seem_model.seem import Seem
 
 _SEPARATOR = ":"
@@ -51,9 +52,7 @@ class Variant:
     def apply(self, model: Seem) -> None:
         """Lays out and compiles a model that is on its device already."""
         if self.channels_last:
-            for parameter in model.parameters():
-                if parameter.dim() == 4:
-                    parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            lay_out_channels_last(model)
         if self.compile:
             model.backbone.compile()
             model.sem_seg_head.pixel_decoder.compile()

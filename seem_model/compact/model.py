@@ -15,6 +15,7 @@ from seem_model.compact.memory import FrameMemory, MemoryEncoder
 from seem_model.compact.prompting import PromptEncoder, VisualSampler
 from seem_model.compact.pyramid import FeaturePyramid, ImageFeatures
 from seem_model.compact.trunk import EfficientNetLite0
+from seem_model.memory_format import lay_out_channels_last
 
 
 class CompactSEEM(nn.Module):
@@ -37,9 +38,7 @@ class CompactSEEM(nn.Module):
     def to_device(self, device: torch.device) -> Self:
         """Moves the network and lays its weights out channels last, the order in which CPU convolutions are fastest."""
         self.to(device)
-        for parameter in self.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        lay_out_channels_last(self)
         return self
 
     def encode_image(self, images: Tensor) -> ImageFeatures:

@@ -43,10 +43,17 @@ class Vocabulary:
         if not self.names:
             raise ModelInputError("a vocabulary without class names labels nothing; name at least one class")
         for index, name in enumerate(self.names):
-            if not class_name_of(name).strip():
-                raise ModelInputError(f"class name {index + 1} ({name!r}) is empty; give every class a name")
+            _spoken(name, index)
             if name in self.names[:index]:
                 raise ModelInputError(f"class name {name!r} is given twice")
+
+
+def _spoken(name: str, index: int) -> str:
+    """A class name as sentences say it. Raises ModelInputError if nothing of it is left."""
+    spoken = class_name_of(name).strip()
+    if not spoken:
+        raise ModelInputError(f"class name {index + 1} ({name!r}) is empty; give every class a name")
+    return spoken
 
 
 COCO = Vocabulary(COCO_PANOPTIC, len(THINGS))
@@ -81,10 +88,13 @@ def class_embeddings(
 
     Args:
         progress: Called after each name with the number done and that of all.
+
+    Raises:
+        ModelInputError: If a name is empty.
     """
     rows = []
-    for name in names:
-        spoken = class_name_of(name).strip()
+    for index, name in enumerate(names):
+        spoken = _spoken(name, index)
         with torch.inference_mode():
             sentences = language(tokenizer([template.format(spoken) for template in TEMPLATES])).sentences
             mean = unit(sentences).mean(0)

@@ -10,9 +10,8 @@ import torch
 
 from seem_model.errors import CheckpointError, MissingExtraError, ModelInputError
 from seem_model.image_mode import ImageSegmenter
-from seem_model.tracking import TrackableSeem
 from seem_model.variants import Variant
-from tests.seem_model.tiny import disc, picture, tiny_model
+from tests.seem_model.tiny import disc, picture, tiny_model, tiny_video_model
 from vos.errors import PromptError
 from vos.prompts import Box, Mask, Points, ReferenceImage, Text
 from vos.snapshot_file import load_state, save_state
@@ -20,17 +19,6 @@ from vos.tracker import VideoTracker
 from vos.video_model import load_model
 
 SIZE = (70, 101)
-
-
-def video_model(variant: Variant = Variant()) -> TrackableSeem:  # noqa: B008
-    return TrackableSeem(
-        tiny_model("v1"),
-        name="tiny",
-        weights_sha256="0" * 64,
-        device=torch.device("cpu"),
-        short_side=64,
-        variant=variant,
-    )
 
 
 def frames() -> list[np.ndarray]:
@@ -42,7 +30,7 @@ PROMPTS = [Mask(disc(*SIZE, 0.35, 0.3), object_id=2), Mask(disc(*SIZE, 0.6, 0.7,
 
 @torch.inference_mode()
 def test_a_frame_is_decoded_as_the_demo_decodes_a_referring_image() -> None:
-    model = video_model()
+    model = tiny_video_model()
     first, second = (model.encode_image(frame) for frame in frames()[:2])
     masks = model.shrink_masks(first, [prompt.pixels for prompt in PROMPTS])
     decoded = model.decode(second, [], model.reference(first, masks), masks)
@@ -56,7 +44,7 @@ def test_a_frame_is_decoded_as_the_demo_decodes_a_referring_image() -> None:
 
 @torch.inference_mode()
 def test_memory_prompts_read_the_previous_mask() -> None:
-    model = video_model(Variant(memory=True))
+    model = tiny_video_model(Variant(memory=True))
     first, second = (model.encode_image(frame) for frame in frames()[:2])
     masks = model.shrink_masks(first, [PROMPTS[0].pixels])
     tokens = model.reference(first, masks)
@@ -66,7 +54,7 @@ def test_memory_prompts_read_the_previous_mask() -> None:
 
 
 def test_objects_are_tracked_together_and_added_later() -> None:
-    tracker = VideoTracker(video_model(), absent_below=0.0)
+    tracker = VideoTracker(tiny_video_model(), absent_below=0.0)
     first, second, third = frames()
     result = tracker.step(first, PROMPTS)
     assert result.object_ids == (2, 5)
@@ -79,12 +67,12 @@ def test_objects_are_tracked_together_and_added_later() -> None:
 
 
 def test_a_restored_snapshot_continues_with_the_same_masks(tmp_path: Path) -> None:
-    tracker = VideoTracker(video_model(), keep_soft_masks=True)
+    tracker = VideoTracker(tiny_video_model(), keep_soft_masks=True)
     first, second, _ = frames()
     tracker.step(first, PROMPTS)
     save_state(tmp_path / "state.safetensors", tracker.snapshot())
     expected = tracker.step(second)
-    other = VideoTracker(video_model(), keep_soft_masks=True)
+    other = VideoTracker(tiny_video_model(), keep_soft_masks=True)
     other.restore(load_state(tmp_path / "state.safetensors", torch.device("cpu")))
     found = other.step(second)
     assert np.array_equal(found.labels, expected.labels)
@@ -93,7 +81,7 @@ def test_a_restored_snapshot_continues_with_the_same_masks(tmp_path: Path) -> No
 
 @torch.inference_mode()
 def test_an_object_without_pixels_is_absent_and_does_not_disturb() -> None:
-    model = video_model()
+    model = tiny_video_model()
     first = model.encode_image(frames()[0])
     masks = model.shrink_masks(first, [PROMPTS[0].pixels, np.zeros(SIZE, bool)])
     decoded = model.decode(first, [], model.reference(first, masks), masks)
@@ -108,14 +96,7 @@ def test_an_object_without_pixels_is_absent_and_does_not_disturb() -> None:
 
 def test_words_and_referring_pictures_find_an_object_that_is_then_tracked() -> None:
     pytest.importorskip("ftfy")
-    model = TrackableSeem(
-        tiny_model("v1"),
-        name="tiny",
-        weights_sha256="0" * 64,
-        device=torch.device("cpu"),
-        short_side=64,
-        load_language=lambda: tiny_model("v1", with_text=True).language,
-    )
+    model = tiny_video_model(load_language=lambda: tiny_model("v1", with_text=True).language)
     first, second, _ = frames()
     region = Mask(disc(80, 112, 0.35, 0.3))
     prompts = [Text("the red disc", object_id=1), ReferenceImage(picture(80, 112), region, object_id=2), PROMPTS[1]]
@@ -137,10 +118,10 @@ def test_words_and_referring_pictures_find_an_object_that_is_then_tracked() -> N
 def test_a_description_stands_alone_and_must_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [Text("the red disc"), Box(60, 30, 80, 50)]
     with pytest.raises(PromptError, match="must be the only prompt of its object"):
-        VideoTracker(video_model()).step(frames()[0], both)
+        VideoTracker(tiny_video_model()).step(frames()[0], both)
     with pytest.raises(ModelInputError, match="without its text encoder"):
-        VideoTracker(video_model()).step(frames()[0], both[:1])
-    model = video_model()
+        VideoTracker(tiny_video_model()).step(frames()[0], both[:1])
+    model = tiny_video_model()
     monkeypatch.setattr(model, "_decode", lambda features, *_: torch.full((1, *features.image.size), -1.0))
     with pytest.raises(ModelInputError, match="nothing in this frame answers to the referring picture"):
         VideoTracker(model).step(frames()[0], [ReferenceImage(picture(), Mask(disc(80, 112, 0.35, 0.3)))])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from seem_model.benchmark import FrameBenchmark, deviation
 from seem_model.errors import ModelInputError
-from seem_model.tracking import TrackableSeem
 from seem_model.variants import Variant, split_name
-from tests.seem_model.tiny import disc, picture, tiny_config, tiny_model
+from tests.seem_model.tiny import disc, picture, tiny_config, tiny_video_model
 from vos.errors import UsageError
 from vos.prompts import Mask
 from vos.tracker import VideoTracker
@@ -53,14 +51,7 @@ def test_masks_stay_near_those_of_float32(variant: Variant, most: float) -> None
 
 @pytest.mark.parametrize("variant", [Variant(bfloat16=True), Variant(float16=True, memory=True)])
 def test_a_tracker_works_in_half_precision_and_names_it(variant: Variant) -> None:
-    model = TrackableSeem(
-        tiny_model("v1"),
-        name="tiny",
-        weights_sha256="0" * 64,
-        device=torch.device("cpu"),
-        short_side=64,
-        variant=variant,
-    )
+    model = tiny_video_model(variant)
     assert model.name == variant.named("tiny")
     tracker = VideoTracker(model, absent_below=0.0, keep_soft_masks=True)
     frame = picture(70, 101)

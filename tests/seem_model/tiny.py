@@ -5,6 +5,7 @@ Width 512 of the decoders is a constant of the architecture and stays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -13,8 +14,11 @@ from torch import Tensor, nn
 
 from seem_model.attention_table import BEHAVIOURS
 from seem_model.configs import DaViTConfig, FocalNetConfig, SamViTConfig, SeemConfig
+from seem_model.language.encoder import LanguageEncoder
 from seem_model.pseudo_weights import pseudo_model, pseudo_weight
 from seem_model.seem import Seem
+from seem_model.tracking import TrackableSeem
+from seem_model.variants import Variant
 
 TINY_FOCAL_T = FocalNetConfig(embed_dim=16, depths=(1, 1, 2, 1), focal_levels=3, depthwise=True)
 TINY_FOCAL_L = FocalNetConfig(embed_dim=16, depths=(1, 1, 2, 1), focal_levels=4, depthwise=False)
@@ -71,3 +75,18 @@ def disc(height: int, width: int, cy: float, cx: float, radius: float = 0.15) ->
 def two_discs() -> Tensor:
     """(2, 80, 112) bool: the discs of `picture()`."""
     return torch.from_numpy(np.stack([disc(80, 112, 0.35, 0.3), disc(80, 112, 0.6, 0.7)]))
+
+
+def tiny_video_model(
+    variant: Variant | None = None, *, load_language: Callable[[], LanguageEncoder] | None = None
+) -> TrackableSeem:
+    """A tiny model as a video model that sees frames with a shorter side of 64 pixels."""
+    return TrackableSeem(
+        tiny_model("v1"),
+        name="tiny",
+        weights_sha256="0" * 64,
+        device=torch.device("cpu"),
+        short_side=64,
+        variant=variant or Variant(),
+        load_language=load_language,
+    )

@@ -82,10 +82,10 @@ def pull(name: str, folder: Path | None, revision: str | None, sha256: str | Non
     if fetched:
         fetch_release(release, target.parent, revision=revision, quiet=quiet)
     if sha256 is not None and (found := file_sha256(target)) != sha256.lower():
-        if not fetched:
-            raise CheckpointError(f"{target}: sha256 is {found}, not {sha256}; move the file away to fetch another")
-        target.unlink()
-        raise CheckpointError(f"{target}: sha256 is {found}, not {sha256}; the file was deleted")
+        if fetched:
+            target.unlink()
+        remedy = "the file was deleted" if fetched else "move the file away to fetch another"
+        raise CheckpointError(f"{target}: sha256 is {found}, not {sha256}; {remedy}")
     click.echo(f"{target}  sha256 {verify(target)}")
 
 
