@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eval.davis import plan_davis16, plan_davis17, plan_davis17_unsupervised
 from eval.errors import EvalUsageError
-from eval.flat import plan_folder, plan_lvos, plan_mose, plan_sav, plan_vost
+from eval.folder_datasets import plan_folder, plan_lvos, plan_mose, plan_sav, plan_vost
 from eval.headlines import (
     Headline,
     davis_headline,

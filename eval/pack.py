@@ -15,7 +15,7 @@ from PIL import Image
 
 from eval.davis import MAX_PROPOSALS, RESOLUTION, sequence_names
 from eval.errors import DatasetError, EvalUsageError, MaskFileError, MissingPredictionsError
-from eval.flat import chosen, read_meta, split_root
+from eval.folder_datasets import chosen, read_meta, split_root
 from eval.outputs import write_file
 from eval.plan import PlanRequest
 from eval.png import read_labels

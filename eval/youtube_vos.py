@@ -9,7 +9,7 @@ and how it counts frames without the object, is not known; here J and F are thos
 from __future__ import annotations
 
 from eval.errors import DatasetError
-from eval.flat import chosen, plan_of_ranges, read_meta, read_names, split_root
+from eval.folder_datasets import chosen, plan_of_ranges, read_meta, read_names, split_root
 from eval.plan import EvaluationPlan, PlanRequest
 
 _NOTE = (

@@ -19,8 +19,8 @@ from seem_model.attention_table import DEMO, Group
 from seem_model.configs import HIDDEN_DIM, NUM_CLASSES, SeemConfig
 from seem_model.decoder.inputs import DecoderInputs, PointPrompts
 from seem_model.pixel_decoders import PixelFeatures
-from seem_model.plain import plain_decode
 from seem_model.pseudo_weights import pseudo_model
+from seem_model.reference_decoder import plain_decode
 from seem_model.seem import EncodedImage, Seem
 from seem_model.variants import Variant
 

@@ -25,20 +25,20 @@ from typing import Any
 from eval import Report, evaluate
 from eval.datasets import find_dataset
 from eval.json_report import report_json
-from pipelines.datasets.given import check_gives_masks, given_masks
-from pipelines.datasets.passes import Pass, pictures_of
+from pipelines.datasets.first_frame_masks import check_gives_masks, given_masks
 from pipelines.datasets.predictions import publish
 from pipelines.datasets.prompting import SCRIBBLE, PromptStyle, write_prompts
 from pipelines.datasets.scribbles import check_has_scribbles, scribble_passes
 from pipelines.datasets.sequences import Sequence, list_sequences
-from pipelines.fleet.crew import Crew
+from pipelines.datasets.tracking_passes import Pass, pictures_of
 from pipelines.fleet.events import OnEvent
+from pipelines.fleet.job_store import Journal
 from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, PromptSource
-from pipelines.fleet.journal import Journal
 from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
+from pipelines.fleet.worker_pool import Crew
 from vos import __version__
 from vos.errors import OutputError, UsageError
-from vos.output_folder import OutputFolder, write_json
+from vos.runs.folder import OutputFolder, write_json
 
 FORMAT_VERSION = 1
 JOURNAL = "journal.sqlite"

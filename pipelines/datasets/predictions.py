@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from eval.masks import MaskKind
-from pipelines.datasets.passes import Pass
 from pipelines.datasets.sequences import Sequence, tracked_ids
-from vos.atomic import write_bytes
+from pipelines.datasets.tracking_passes import Pass
 from vos.errors import OutputError
-from vos.export.palette_png import png_name, read_palette_png, write_palette_png
+from vos.files.atomic import write_bytes
+from vos.files.index_png import png_name, read_palette_png, write_palette_png
 
 
 def publish(sequence: Sequence, tracked: tuple[tuple[Pass, Path], ...]) -> None:

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.datasets.given import GivenMask
+from pipelines.datasets.first_frame_masks import GivenMask
 from pipelines.datasets.simulated_user import box_around, central_stroke, deepest_point
 from pipelines.fleet.jobs import PromptSource
-from vos.export.palette_png import write_palette_png
+from vos.files.index_png import write_palette_png
 
 PromptStyle = Literal["mask", "stroke", "box", "point", "scribble"]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.errors import DatasetError, EvalUsageError
-from pipelines.datasets.passes import Pass
 from pipelines.datasets.sequences import Sequence
+from pipelines.datasets.tracking_passes import Pass
 from pipelines.fleet.jobs import PromptSource
 from vos.errors import PromptError
-from vos.output_folder import write_json
+from vos.files.json_node import JsonNode, read_json
 from vos.prompts.davis_scribbles import davis_scribbles_from
-from vos.prompts.json_node import JsonNode, read_json
+from vos.runs.folder import write_json
 
 FOLDER = "Scribbles"
 # Data sets with scribbles. In DAVIS-2016 all objects of a sequence are one.

@@ -12,7 +12,7 @@ from pathlib import Path
 from eval.datasets import find_dataset
 from eval.davis import RESOLUTION, sequence_names
 from eval.errors import DatasetError, EvalUsageError
-from eval.flat import chosen, split_root
+from eval.folder_datasets import chosen, split_root
 from eval.masks import VOID_LABEL, MaskFolder, MaskKind
 from eval.plan import PlanRequest
 from vos.video.images import ImageFolderSource
@@ -36,7 +36,7 @@ class Sequence:
         stems: Names of the frames without extension, in order.
         predictions: Where the scorer looks for masks, and in which form.
         laid_out: Names of the frames that need a prediction.
-        truth: Where annotations are; read by `pipelines.datasets.given` alone.
+        truth: Where annotations are; read by `pipelines.datasets.first_frame_masks` alone.
         object_ids: Objects of the protocol; None for those that the given annotations show, where there is no plan.
     """
 

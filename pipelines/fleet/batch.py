@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeVar
 
-from pipelines.fleet.crew import Crew
 from pipelines.fleet.events import JobStitched, OnEvent
 from pipelines.fleet.job_list import Row
-from pipelines.fleet.journal import Journal, JournalEntry
+from pipelines.fleet.job_store import Journal, JournalEntry
 from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
 from pipelines.fleet.rows import Defaults, job_specs
 from pipelines.fleet.stitching import put_together
+from pipelines.fleet.worker_pool import Crew
 from vos.errors import OutputError, UsageError, VosError
 
 JOURNAL = "journal.sqlite"

@@ -38,7 +38,7 @@ class PromptSource:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Arguments of `vos.video_model.load_model`."""
+    """Arguments of `vos.tracking.load_model.load_model`."""
 
     name: str = "compact"
     weights: str | None = None
@@ -198,7 +198,7 @@ def _read_scripts(values: list[str], frame: int) -> list[Prompt]:
 def _read_stroke_index(values: list[str], frame: int) -> list[Prompt]:
     import numpy as np
 
-    from vos.export.palette_png import read_palette_png
+    from vos.files.index_png import read_palette_png
     from vos.prompts import Stroke
 
     prompts: list[Prompt] = []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipelines.fleet.crew import Assignment, Completed, Crew, Lost, Report
 from pipelines.fleet.events import BatchOpened, JobDone, JobFailed, JobRetried, JobStarted, OnEvent
-from pipelines.fleet.journal import Journal, JournalEntry
+from pipelines.fleet.job_store import Journal, JournalEntry
+from pipelines.fleet.worker_pool import Assignment, Completed, Crew, Lost, Report
 
 DEFAULT_RETRIES = 2
 

@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.fleet.crew import Assignment, Report, attempt
 from pipelines.fleet.decode_pool import PooledSource
+from pipelines.fleet.worker_pool import Assignment, Report, attempt
 from vos.video import FrameSource, open_source
 
 

@@ -12,7 +12,7 @@ from pipelines.fleet.job_list import Row, stem_of
 from pipelines.fleet.jobs import NEGATIVE_MARK, PROMPT_FILE_KINDS, JobSpec, ModelSpec, PromptSource, load_prompts
 from pipelines.fleet.splitting import Split, parts_of
 from vos.errors import PromptError, UsageError, VideoError
-from vos.video_model import MODELS
+from vos.tracking.load_model import MODELS
 
 SHOWN_PROBLEMS = 50
 DEFAULT_SPLIT_OVERLAP = 16

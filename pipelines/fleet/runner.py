@@ -10,11 +10,11 @@ from pipelines.fleet.decode_pool import DecodeClock, TimedSource
 from pipelines.fleet.jobs import JobResult, JobSpec, Leftover, ModelSpec, load_script
 from pipelines.fleet.memory import PeakMemory
 from pipelines.fleet.splitting import excerpt_for, source_options
-from vos.allocator import keep_freed_memory
-from vos.tracking_run import TrackJob, run_job
+from vos.resources.allocator import keep_freed_memory
+from vos.runs.run import TrackJob, run_job
+from vos.tracking.load_model import VideoModel, load_model
 from vos.video import FrameSource, open_source
 from vos.video.opening import choose_backend
-from vos.video_model import VideoModel, load_model
 
 
 class JobRunner:

@@ -21,13 +21,13 @@ from pipelines.fleet.jobs import JobResult, JobSpec, Part, load_script
 from pipelines.fleet.splitting import source_options
 from vos.errors import OutputError
 from vos.export import MaskSink, PalettePngSink
-from vos.export.palette_png import png_name, read_palette_png
-from vos.journal import JournalEntry, read_journal
-from vos.output_folder import OutputFolder
+from vos.files.index_png import png_name, read_palette_png
 from vos.results import FrameResult
-from vos.run_inputs import RunInputs
-from vos.run_lock import only_run_in
-from vos.run_record import RunRecord, read_record
+from vos.runs.folder import OutputFolder
+from vos.runs.inputs import RunInputs
+from vos.runs.journal import JournalEntry, read_journal
+from vos.runs.lock import only_run_in
+from vos.runs.record import RunRecord, read_record
 from vos.video import Frame, open_source
 
 # Below this IoU over the shared frames, two windows do not speak of the same thing.

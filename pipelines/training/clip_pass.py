@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.training.batches import ClipBatch
-from pipelines.training.drift import TrackingPlan, damaged
 from pipelines.training.losses import mask_iou, mask_loss, presence_loss
+from pipelines.training.rollout import TrackingPlan, damaged
 from seem_model.aggregation import aggregate
 from seem_model.compact.decoder import Decoded, PromptTokens
 from seem_model.compact.layers import area_resize

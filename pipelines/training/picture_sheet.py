@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from pipelines.training.synthesis import Clip
 from pipelines.training.validation import KINDS, ValidationResult
 from seem_model.compact.prompting import PromptKind
-from vos.atomic import replacing
-from vos.palette import paint_overlay
+from vos.files.atomic import replacing
+from vos.files.palette import paint_overlay
 
 _TILE = 128
 _CLIPS = 4

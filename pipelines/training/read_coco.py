@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from pipelines.training.stills import IGNORED_ID, MAX_INSTANCES, Still, TrainingDataError
-from vos.rle import decode_counts, mask_of_runs
+from vos.files.rle import decode_counts, mask_of_runs
 
 # Polygons are filled at this multiple of the picture's size: OpenCV fills every pixel that a border touches.
 _FINE = 4

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pipelines.training.batches import ClipBatch
 from pipelines.training.clip_pass import run_clips
-from pipelines.training.drift import draw_plan
 from pipelines.training.processes import Processes
+from pipelines.training.rollout import draw_plan
 from pipelines.training.settings import TrainSettings
 from pipelines.training.stills import TrainingDataError
 from seem_model.compact.model import CompactSEEM

@@ -1,6 +1,6 @@
 """The compact model as a video model: pictures in, masks out, no batch dimension, no training.
 
-This is the surface that `vos.tracker` works with; the networks behind it take batches of videos.
+This is the surface that `vos.tracking.tracker` works with; the networks behind it take batches of videos.
 """
 
 from __future__ import annotations

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from seem_model.attention_table import AttentionTable, Group
 from seem_model.configs import DECODER_LAYERS, HIDDEN_DIM, MEMORY_SLOTS, NUM_LEVELS
-from seem_model.decoder.draws import Draws, EvenDraws
 from seem_model.decoder.inputs import DecoderInputs, PointPrompts
 from seem_model.decoder.layers import CrossAttention, FeedForwardLayer, SelfAttention
 from seem_model.decoder.output import DecoderOutput, QueryOutput
-from seem_model.decoder.rows import RowGroup, Rows, fixed_tokens, text_rows
+from seem_model.decoder.sampling import Draws, EvenDraws
+from seem_model.decoder.token_layout import RowGroup, Rows, fixed_tokens, text_rows
 from seem_model.decoder.visual_sampler import SamplerWeights, sample_points
 from seem_model.errors import ModelInputError
 from seem_model.layers import MLP, sine_positions

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from seem_model.decoder.draws import Draws
 from seem_model.decoder.inputs import PointPrompts
+from seem_model.decoder.sampling import Draws
 from seem_model.errors import ModelInputError
 from seem_model.pixel_decoders import PixelFeatures
 

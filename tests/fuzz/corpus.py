@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vos import video_model
 from vos.errors import VosError
-from vos.export.palette_png import write_palette_png
+from vos.files.index_png import write_palette_png
 from vos.prompts import Box
-from vos.tracking_run import TrackJob, run_job
-from vos.video_model import VideoModel
+from vos.runs.run import TrackJob, run_job
+from vos.tracking import load_model as model_loading
+from vos.tracking.load_model import VideoModel
 
 WIDTH, HEIGHT, FRAMES = 64, 48, 8
 SHORT_SIDE = "64"
@@ -100,7 +100,7 @@ def make_corpus(root: Path) -> Corpus:
     Image.fromarray(labels.astype(np.uint16) * 300).save(masks[2])
 
     share_the_model()
-    model = video_model.load_model("compact", device="cpu", short_side=int(SHORT_SIDE))
+    model = model_loading.load_model("compact", device="cpu", short_side=int(SHORT_SIDE))
     job = TrackJob(str(clips[0]), (Box(10, 8, 40, 36),), root / "finished")
     run_job(job, model)
 
@@ -118,13 +118,13 @@ def make_corpus(root: Path) -> Corpus:
 
 def share_the_model() -> None:
     """Loads the embedded weights once per process and resolution instead of once per command."""
-    original = video_model.MODELS["compact"]
+    original = model_loading.MODELS["compact"]
     shared = cache(original)
 
     def load(device: torch.device, weights: Path | None, short_side: int) -> VideoModel:
         return (shared if weights is None else original)(device, weights, short_side)
 
-    video_model.MODELS["compact"] = load
+    model_loading.MODELS["compact"] = load
 
 
 def _picture(index: int) -> np.ndarray:

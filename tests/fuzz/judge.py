@@ -21,7 +21,7 @@ from typing import Any
 
 from vos.cli.main import main
 from vos.errors import VosError
-from vos.export.palette_png import read_palette_png
+from vos.files.index_png import read_palette_png
 
 # Statuses of a run that went through to its end.
 _WHOLE = ("done", "stopped", "truncated")

@@ -24,8 +24,8 @@ from tests.fuzz.tricks import (
     tricky_script,
     wrong_picture,
 )
-from vos import video_model
-from vos.export.palette_png import write_palette_png
+from vos.files.index_png import write_palette_png
+from vos.tracking import load_model as model_loading
 
 LIMIT = 20.0
 # The nightly command is meant to find new faults; this sample is always the same.
@@ -34,9 +34,9 @@ SEED = 1
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
-    loader = video_model.MODELS["compact"]
+    loader = model_loading.MODELS["compact"]
     yield make_corpus(tmp_path_factory.mktemp("corpus"))
-    video_model.MODELS["compact"] = loader
+    model_loading.MODELS["compact"] = loader
 
 
 TRICKS = [

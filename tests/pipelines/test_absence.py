@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.benchmarks.absence import SETTINGS, measure_absence, score_clip
-from pipelines.benchmarks.absence_clips import TARGET, AbsenceClip, drawn_material, make_clip, material_from_stills
-from vos.video_model import load_model
+from pipelines.perf.absence import SETTINGS, measure_absence, score_clip
+from pipelines.perf.absence_clips import TARGET, AbsenceClip, drawn_material, make_clip, material_from_stills
+from vos.tracking.load_model import load_model
 
 STILLS = Path(os.environ.get("VOS_TRAIN_STILLS", Path(__file__).parents[3] / "shared/data/train"))
 

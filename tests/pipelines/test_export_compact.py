@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.export.compact_graphs import GraphSizes
-from pipelines.export.writers import Format, export_graphs
+from pipelines.graphs.compact_graphs import GraphSizes
+from pipelines.graphs.writers import Format, export_graphs
 from seem_model.compact.video import CompactVideoModel
 from vos.cli.main import main
 

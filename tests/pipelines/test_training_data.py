@@ -15,7 +15,7 @@ from pipelines.training.read_coco import read_coco
 from pipelines.training.read_regions import join_regions, read_regions, regions_of
 from pipelines.training.smoke import make_pictures
 from pipelines.training.stills import IGNORED_ID, TrainingDataError
-from vos.rle import encode_counts, runs_of
+from vos.files.rle import encode_counts, runs_of
 
 HEIGHT, WIDTH = 60, 80
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipelines.training.clip_pass import track
-from pipelines.training.drift import damaged, draw_plan
+from pipelines.training.rollout import damaged, draw_plan
 from seem_model.compact.model import CompactSEEM
 
 FRAMES = 4

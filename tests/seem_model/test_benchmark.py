@@ -6,7 +6,7 @@ import torch
 
 from seem_model.attention_table import DEMO
 from seem_model.benchmark import FrameBenchmark, benchmark_masks, decode_frame
-from seem_model.plain import plain_decode
+from seem_model.reference_decoder import plain_decode
 from tests.seem_model.tiny import picture, tiny_config, tiny_model, two_discs
 
 

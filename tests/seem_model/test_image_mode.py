@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from seem_model.configs import SamViTConfig
-from seem_model.decoder.draws import EvenDraws, fair_quotas
 from seem_model.decoder.inputs import DecoderInputs
+from seem_model.decoder.sampling import EvenDraws, fair_quotas
 from seem_model.errors import ModelInputError
 from seem_model.image_mode import ImageSegmenter
 from seem_model.seem import Seem

@@ -14,9 +14,9 @@ from seem_model.variants import Variant
 from tests.seem_model.tiny import disc, picture, tiny_model, tiny_video_model
 from vos.errors import PromptError
 from vos.prompts import Box, Mask, Points, ReferenceImage, Text
-from vos.snapshot_file import load_state, save_state
-from vos.tracker import VideoTracker
-from vos.video_model import load_model
+from vos.runs.snapshot_file import load_state, save_state
+from vos.tracking.load_model import load_model
+from vos.tracking.tracker import VideoTracker
 
 SIZE = (70, 101)
 

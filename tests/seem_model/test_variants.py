@@ -11,8 +11,8 @@ from seem_model.variants import Variant, split_name
 from tests.seem_model.tiny import disc, picture, tiny_config, tiny_video_model
 from vos.errors import UsageError
 from vos.prompts import Mask
-from vos.tracker import VideoTracker
-from vos.video_model import load_model
+from vos.tracking.load_model import load_model
+from vos.tracking.tracker import VideoTracker
 
 
 @pytest.mark.parametrize("name", ["seem-focalt-v1", "seem-focall-v0:memory", "seem-focalt-v1:bfloat16,channels_last"])

@@ -16,8 +16,8 @@ from seem_model.attention_table import BEHAVIOURS
 from seem_model.configs import DaViTConfig, FocalNetConfig, SamViTConfig, SeemConfig
 from seem_model.language.encoder import LanguageEncoder
 from seem_model.pseudo_weights import pseudo_model, pseudo_weight
+from seem_model.released_video import TrackableSeem
 from seem_model.seem import Seem
-from seem_model.tracking import TrackableSeem
 from seem_model.variants import Variant
 
 TINY_FOCAL_T = FocalNetConfig(embed_dim=16, depths=(1, 1, 2, 1), focal_levels=3, depthwise=True)

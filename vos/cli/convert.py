@@ -61,7 +61,7 @@ def convert(
     vos convert masks/ --video clip.mp4 --to ytvis -o out
     """
     from vos.cli.progress import choose_progress
-    from vos.convert import convert_run
+    from vos.runs.convert import convert_run
 
     with choose_progress(run.name, quiet=quiet, as_json=as_json) as progress:
         done = convert_run(

@@ -12,7 +12,7 @@ from vos.cli.prompt_options import PromptCommand, prompt_options, said_prompts
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
-    from vos.correction import CorrectionReport
+    from vos.runs.correction import CorrectionReport
 
 
 @click.command(cls=PromptCommand)
@@ -55,10 +55,10 @@ def correct(
     vos correct clip_vos --at 40 --direction backward --mask frame40.png
     vos correct clip_vos --at 2.5s --object bird --box 500,40,580,120 --at 90 --remove rabbit
     """
-    from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
-    from vos.correction import correct_run
-    from vos.recorded_run import read_recorded_run
+    from vos.resources.allocator import keep_freed_memory
+    from vos.runs.correction import correct_run
+    from vos.runs.recorded import read_recorded_run
 
     recorded = read_recorded_run(run)
     corrections = said_prompts(video or recorded.video, recorded.source_options, names=recorded.names)

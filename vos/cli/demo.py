@@ -30,11 +30,11 @@ def demo(output: Path, model: str, weights: Path | None, device: str, short_side
     """
     clip = find_clip()
 
-    from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
     from vos.prompts import read_strokes
-    from vos.tracking_run import TrackJob, run_job
-    from vos.video_model import load_model
+    from vos.resources.allocator import keep_freed_memory
+    from vos.runs.run import TrackJob, run_job
+    from vos.tracking.load_model import load_model
 
     keep_freed_memory()
     stroke = Path(str(files("vos"))) / "demo_data" / _STROKE

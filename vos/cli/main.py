@@ -19,8 +19,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
     "ui": CommandEntry("vos.cli.ui:ui", "Draw prompts in the browser, track, correct, export."),
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
-    "batch": CommandEntry("vos.cli.batch:batch", "Masks for many videos, with workers, retries and resume."),
-    "benchmark": CommandEntry("vos.cli.benchmark:benchmark", "Track a whole data set and score the masks."),
+    "batch": CommandEntry("pipelines.cli.batch:batch", "Masks for many videos, with workers, retries and resume."),
+    "benchmark": CommandEntry("pipelines.cli.benchmark:benchmark", "Track a whole data set and score the masks."),
     "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
     "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
     "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
@@ -28,9 +28,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "report": CommandEntry("vos.cli.report:report", "One HTML file that shows where a run needs a correction."),
     "verify": CommandEntry("vos.cli.verify:verify", "Check finished masks against their clip, frame by frame."),
     "replay": CommandEntry("vos.cli.replay:replay", "Repeat a run from its run.json and compare every mask."),
-    "train": CommandEntry("vos.cli.train:train", "Train the compact model on still images."),
-    "export": CommandEntry("vos.cli.export_model:export", "Write a model as ONNX or TorchScript."),
-    "perf": CommandEntry("vos.cli.perf:perf", "Measure speed and memory on this machine."),
+    "train": CommandEntry("pipelines.cli.train:train", "Train the compact model on still images."),
+    "export": CommandEntry("pipelines.cli.export_model:export", "Write a model as ONNX or TorchScript."),
+    "perf": CommandEntry("pipelines.cli.perf:perf", "Measure speed and memory on this machine."),
 }
 
 

@@ -83,7 +83,7 @@ def said_prompts(
         UsageError: Options that do not go together, an unknown name, or a time beyond the video's end.
         PromptError: A prompt cannot be read.
     """
-    from vos.cli.said import Listener
+    from vos.cli.prompt_parser import Listener
 
     listener = Listener(video, source_options, names or {})
     said: list[tuple[str, str]] = click.get_current_context().meta[_ORDER]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from vos.replay import Replay
+    from vos.runs.replay import Replay
 
 
 @click.command()
@@ -48,9 +48,9 @@ def replay(
     """
     from tempfile import TemporaryDirectory
 
-    from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
-    from vos.replay import replay_run
+    from vos.resources.allocator import keep_freed_memory
+    from vos.runs.replay import replay_run
 
     keep_freed_memory()
     with (

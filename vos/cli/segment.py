@@ -126,8 +126,8 @@ def segment(
 
     from seem_model.language.vocabulary import COCO, read_vocabulary
     from seem_model.store import load_seem
-    from vos.allocator import keep_freed_memory
-    from vos.video_model import choose_device
+    from vos.resources.allocator import keep_freed_memory
+    from vos.tracking.load_model import choose_device
 
     keep_freed_memory()
     vocabulary = COCO if classes is None else read_vocabulary(classes)
@@ -272,9 +272,9 @@ def _panoptic(
 def _write(folder: Path, rgb: np.ndarray, index_map: np.ndarray, report: dict[str, Any], *, as_json: bool) -> None:
     from PIL import Image
 
-    from vos.atomic import replacing, write_bytes
-    from vos.export.palette_png import write_palette_png
-    from vos.palette import paint_overlay
+    from vos.files.atomic import replacing, write_bytes
+    from vos.files.index_png import write_palette_png
+    from vos.files.palette import paint_overlay
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,8 @@ from vos.cli.prompt_options import PromptCommand, prompt_options, said_prompts
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
-    from vos.absence import OnAbsent
-    from vos.tracking_run import RunOutcome
+    from vos.runs.run import RunOutcome
+    from vos.tracking.absence import OnAbsent
 
 
 @click.command(cls=PromptCommand)
@@ -130,13 +130,13 @@ def track(
         )
     folder = output or default_output(video)
 
-    from vos.allocator import keep_freed_memory
     from vos.cli.progress import choose_progress
     from vos.export.formats import find_formats
-    from vos.memory_budget import parse_size
-    from vos.output_folder import OutputFolder
-    from vos.tracking_run import TrackJob, run_job
-    from vos.video_model import load_model
+    from vos.resources.allocator import keep_freed_memory
+    from vos.resources.ram_budget import parse_size
+    from vos.runs.folder import OutputFolder
+    from vos.runs.run import TrackJob, run_job
+    from vos.tracking.load_model import load_model
 
     chosen = find_formats(formats) if formats else ()
     limit = None if max_memory is None else parse_size(max_memory)

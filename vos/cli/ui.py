@@ -60,11 +60,11 @@ def ui(
         if package not in ("starlette", "uvicorn", "anyio"):
             raise
         raise UsageError(f"the browser app needs the package {package}: pip install 'seem-vos[ui]'") from error
-    from vos.allocator import keep_freed_memory
-    from vos.ui.engine import Engine
+    from vos.resources.allocator import keep_freed_memory
+    from vos.tracking.load_model import load_model
+    from vos.ui.model_thread import Engine
     from vos.ui.security import is_loopback, new_token
     from vos.ui.workspace import Places, Workspace
-    from vos.video_model import load_model
 
     listening = bind(host, port)
     keep_freed_memory()

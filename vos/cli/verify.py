@@ -19,7 +19,7 @@ def verify(clip: str, output: Path, as_json: bool) -> int:
     their checksums in the journal; run.json in agreement with both. Names the first frame that differs and exits
     with status 1.
     """
-    from vos.verify import verify_run
+    from vos.runs.verify import verify_run
 
     found = verify_run(clip, output)
     if as_json:

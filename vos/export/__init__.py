@@ -15,10 +15,11 @@ from vos.export.mots import MotsPngSink, MotsTextSink, read_mots_png, read_mots_
 from vos.export.npz import NpzSink
 from vos.export.object_png import ObjectPngSink, read_object_pngs
 from vos.export.overlay import OverlaySink
-from vos.export.palette_png import PalettePngSink, read_palette_png
+from vos.export.palette_png import PalettePngSink
 from vos.export.rle_json import CocoSink, YoutubeVisSink, read_coco, read_youtube_vis
 from vos.export.sink import MaskSink
 from vos.export.supervision_detections import to_supervision
+from vos.files.index_png import read_palette_png
 
 __all__ = [
     "FORMATS",

@@ -13,7 +13,7 @@ from vos.errors import OutputError
 from vos.export.cutouts import rgba_of
 from vos.export.video_file import VideoFileSink
 from vos.results import FrameResult
-from vos.video import Frame, border
+from vos.video import Frame, pyav_compat
 
 # FFmpeg's own VP9 decoder passes over the second stream that holds the alpha; libvpx's reads it.
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9"}
@@ -35,14 +35,14 @@ def read_alpha_video(path: Path) -> Iterator[tuple[float, np.ndarray]]:
     Raises:
         OutputError: The file cannot be read, or has no alpha.
     """
-    with border.open_container(path) as container:
+    with pyav_compat.open_container(path) as container:
         stream = container.streams.video[0]
         decoder = _decoder_of(stream)
         for packet in container.demux(stream):
             try:
                 frames = decoder.decode(packet if packet.size else None)
-            except border.AV_ERRORS as error:
-                raise OutputError(f"{path}: cannot be decoded ({border.reason(error)})") from error
+            except pyav_compat.AV_ERRORS as error:
+                raise OutputError(f"{path}: cannot be decoded ({pyav_compat.reason(error)})") from error
             for frame in frames:
                 if not frame.format.name.startswith("yuva"):
                     raise OutputError(f"{path}: the video has no alpha")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vos.rle import runs_of
+from vos.files.rle import runs_of
 
 _WORD = 8
 _WIDTHS = (3, 4, 8, 16)

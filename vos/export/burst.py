@@ -14,8 +14,8 @@ from vos.errors import OutputError
 from vos.export.context import ExportContext
 from vos.export.rle_json import read_json_file, to_json
 from vos.export.spool import Spool
+from vos.files.rle import decode_counts, encode_counts
 from vos.results import FrameResult
-from vos.rle import decode_counts, encode_counts
 from vos.video import Frame, VideoInfo
 
 

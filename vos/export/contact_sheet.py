@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vos.atomic import replacing
-from vos.export.palette_png import make_folder
-from vos.palette import paint_overlay
+from vos.files.atomic import replacing
+from vos.files.index_png import make_folder
+from vos.files.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 

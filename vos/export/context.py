@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vos.export.palette_png import png_name
+from vos.files.index_png import png_name
 
 # The category of objects that nobody named: zero-shot masks have no class.
 UNNAMED = "object"

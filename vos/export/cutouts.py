@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vos.atomic import replacing
 from vos.errors import OutputError
-from vos.export.palette_png import make_folder, png_name
+from vos.files.atomic import replacing
+from vos.files.index_png import make_folder, png_name
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 

@@ -20,8 +20,8 @@ import numpy as np
 from vos.errors import OutputError
 from vos.export.context import ExportContext
 from vos.export.spool import Spool
+from vos.files.rle import mask_of_runs, runs_of
 from vos.results import FrameResult
-from vos.rle import mask_of_runs, runs_of
 from vos.video import Frame, VideoInfo
 
 OBJECT_ATTRIBUTE = "object_id"

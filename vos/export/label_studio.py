@@ -14,13 +14,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vos.atomic import write_bytes
 from vos.errors import OutputError
 from vos.export.brush_rle import decode_brush, encode_brush
 from vos.export.context import ExportContext
-from vos.export.palette_png import make_folder
 from vos.export.rle_json import read_json_file, to_json
 from vos.export.spool import Spool
+from vos.files.atomic import write_bytes
+from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vos.atomic import write_bytes
 from vos.errors import OutputError
 from vos.export.context import ExportContext
-from vos.export.palette_png import make_folder, png_name, read_palette_png, save_png
 from vos.export.spool import Spool
+from vos.files.atomic import write_bytes
+from vos.files.index_png import make_folder, png_name, read_palette_png, save_png
+from vos.files.rle import decode_counts, encode_counts
 from vos.results import FrameResult
-from vos.rle import decode_counts, encode_counts
 from vos.video import Frame, VideoInfo
 
 _INSTANCES = 1000

@@ -16,9 +16,9 @@ from typing import IO
 
 import numpy as np
 
-from vos.atomic import replacing
 from vos.errors import OutputError
-from vos.export.palette_png import make_folder
+from vos.files.atomic import replacing
+from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 

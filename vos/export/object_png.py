@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import OutputError
-from vos.export.palette_png import make_folder, png_name, read_palette_png, save_png
+from vos.files.index_png import make_folder, png_name, read_palette_png, save_png
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vos.export.video_file import VideoFileSink
-from vos.palette import paint_overlay
+from vos.files.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame
 

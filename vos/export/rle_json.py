@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from vos.atomic import write_bytes
 from vos.errors import OutputError
+from vos.export.coco_rle import mask_of_segment, segment_of
 from vos.export.context import ExportContext
-from vos.export.palette_png import make_folder
-from vos.export.segment import mask_of_segment, segment_of
 from vos.export.spool import Spool
+from vos.files.atomic import write_bytes
+from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 

@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from vos.atomic import replacing
 from vos.errors import OutputError
-from vos.export.palette_png import make_folder
+from vos.files.atomic import replacing
+from vos.files.index_png import make_folder
 
 
 class Spool:

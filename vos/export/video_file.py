@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vos.export.palette_png import make_folder
+from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.video import Frame, VideoEncoder, VideoInfo
 

@@ -11,7 +11,7 @@ from vos.prompts.points import Points
 from vos.prompts.polygon import Polygon
 from vos.prompts.prompt_script import PromptScript, Removal
 from vos.prompts.reference import ReferenceImage
-from vos.prompts.script import read_prompt_script, write_prompt_script
+from vos.prompts.script_json import read_prompt_script, write_prompt_script
 from vos.prompts.stroke import Stroke
 from vos.prompts.text import Text
 

@@ -16,8 +16,8 @@ from typing import ClassVar
 import numpy as np
 
 from vos.errors import PromptError
+from vos.files.json_node import JsonNode, read_json
 from vos.prompts.base import MAX_OBJECT_ID, Prompt, VisualPrompt, frozen_points, set_field
-from vos.prompts.json_node import JsonNode, read_json
 from vos.prompts.stroke import DEFAULT_STROKE_WIDTH, draw_lines
 
 # The files carry no width. Five pixels at 480 lines, the brush of the challenge's own overlay at that size.

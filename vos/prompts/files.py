@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from vos.errors import PromptError
+from vos.files.regular_file import check_regular_file
 from vos.prompts.base import Prompt
 from vos.prompts.label_image import read_label_image
 from vos.prompts.mask import Mask
-from vos.prompts.regular_file import check_regular_file
-from vos.prompts.script import read_prompt_script
+from vos.prompts.script_json import read_prompt_script
 from vos.prompts.stroke import Stroke
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

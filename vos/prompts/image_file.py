@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import PromptError
-from vos.prompts.regular_file import check_regular_file
+from vos.files.regular_file import check_regular_file
 
 # 8K UHD twice over. A PNG of a few kilobytes can claim gigapixels; nothing is decoded before this check.
 MAX_PIXELS = 64 * 1024 * 1024

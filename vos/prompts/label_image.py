@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import PromptError
-from vos.palette import DAVIS_PALETTE, davis_index_of
+from vos.files.palette import DAVIS_PALETTE, davis_index_of
 from vos.prompts.image_file import opened_image
 
 VOID = 255

@@ -58,13 +58,13 @@ class PromptScript:
     @classmethod
     def load(cls, path: str | Path) -> PromptScript:
         """Reads a script or a DAVIS scribble file; see `read_prompt_script`."""
-        from vos.prompts.script import read_prompt_script
+        from vos.prompts.script_json import read_prompt_script
 
         return read_prompt_script(path)
 
     def save(self, path: str | Path) -> None:
         """Writes a script that `load` reads back equal; see `write_prompt_script`."""
-        from vos.prompts.script import write_prompt_script
+        from vos.prompts.script_json import write_prompt_script
 
         write_prompt_script(path, self)
 

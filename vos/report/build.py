@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vos.atomic import write_bytes
 from vos.errors import OutputError
 from vos.export.contact_sheet import spread_frames
-from vos.export.palette_png import make_folder
-from vos.finished import FinishedMasks, FinishedRun, open_finished
+from vos.files.atomic import write_bytes
+from vos.files.index_png import make_folder
 from vos.report.analysis import Suspect, analyse, worth_correcting
 from vos.report.page import Card, render
 from vos.report.pictures import painted_frames
 from vos.results import FrameResult
+from vos.runs.mask_reader import FinishedMasks, FinishedRun, open_finished
 
 REPORT_FILE = "report.html"
 _STRIP_FRAMES = 12

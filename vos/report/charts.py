@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
-from vos.palette import colour_of
+from vos.files.palette import colour_of
 from vos.report.analysis import Analysis, ObjectCurves
 
 WIDTH = 1080

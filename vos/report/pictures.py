@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import cv2
 from PIL import Image
 
-from vos.finished import FinishedRun
-from vos.palette import paint_overlay
+from vos.files.palette import paint_overlay
+from vos.runs.mask_reader import FinishedRun
 
 _QUALITY = 82
 

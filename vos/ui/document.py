@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from vos.errors import PromptError
+from vos.files.json_node import JsonNode
 from vos.prompts import DIRECTIONS, MAX_OBJECT_ID, PromptScript, Removal
-from vos.prompts.json_node import JsonNode
 from vos.ui.gestures import Place, apply_gesture, without
 
 MAX_UNDO = 300

@@ -9,10 +9,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import IO, Any
 
-from vos.convert import convert_run
 from vos.errors import OutputError, UsageError
 from vos.export import FORMATS
-from vos.output_folder import OutputFolder
+from vos.runs.convert import convert_run
+from vos.runs.folder import OutputFolder
 
 _MAX_TICKETS = 32
 

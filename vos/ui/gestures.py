@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vos.errors import PromptError
+from vos.files.json_node import JsonNode
 from vos.prompts import Box, Direction, Mask, Points, Polygon, Prompt, PromptScript, Stroke
-from vos.prompts.json_node import JsonNode
 from vos.prompts.points import point_radius
 from vos.prompts.stroke import draw_lines
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vos.prompts import Prompt
-from vos.tracker import VideoTracker
-from vos.video_model import VideoModel
+from vos.tracking.load_model import VideoModel
+from vos.tracking.tracker import VideoTracker
 
 if TYPE_CHECKING:
     from seem_model.compact.pyramid import ImageFeatures

@@ -11,23 +11,23 @@ from typing import Any, Literal
 import numpy as np
 
 from vos.errors import OutputError, PromptError, UsageError, VosError
-from vos.output_folder import OutputFolder
+from vos.files.json_node import JsonNode
 from vos.prompts import Box, Prompt, PromptScript
-from vos.prompts.json_node import JsonNode
 from vos.results import FrameResult
+from vos.runs.folder import OutputFolder
+from vos.tracking.load_model import VideoModel
 from vos.ui.document import History, apply_edit
-from vos.ui.engine import Engine
 from vos.ui.exports import export_masks
 from vos.ui.frames import FrameStore
 from vos.ui.gestures import Place
-from vos.ui.masks import RunMasks, said_by, says_the_same_on
+from vos.ui.model_thread import Engine
 from vos.ui.preview import EncodedFrames, first_mask
 from vos.ui.progress import Progress
+from vos.ui.run_masks import RunMasks, said_by, says_the_same_on
 from vos.ui.session_folder import load_document, save_document
-from vos.ui.tracking import Watch, bring_up_to_date
+from vos.ui.update import Watch, bring_up_to_date
 from vos.ui.views import document_view
 from vos.video import Frame, open_source
-from vos.video_model import VideoModel
 
 _log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vos.errors import OutputError
-from vos.output_folder import OutputFolder, write_json
 from vos.prompts import PromptScript, read_prompt_script, write_prompt_script
-from vos.recorded_run import read_recorded_run
-from vos.run_inputs import fingerprint
-from vos.run_record import read_record
+from vos.runs.folder import OutputFolder, write_json
+from vos.runs.inputs import fingerprint
+from vos.runs.record import read_record
+from vos.runs.recorded import read_recorded_run
 from vos.ui.document import Document, new_document
 from vos.video.images import list_images
 

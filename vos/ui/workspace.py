@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vos.errors import OutputError, UsageError, VideoError
-from vos.output_folder import OutputFolder
-from vos.ui.board import Board
-from vos.ui.engine import Engine
+from vos.runs.folder import OutputFolder
+from vos.ui.model_thread import Engine
 from vos.ui.session import Session
 from vos.ui.session_folder import is_session, video_of
+from vos.ui.status_feed import Board
 from vos.video.images import IMAGE_FORMATS
 
 _SUFFIXES = ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv .y4m"

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from vos.video import border
+from vos.video import pyav_compat
 from vos.video.codecs import AUDIO_COPIES
 
 
@@ -27,7 +27,7 @@ class AudioCopy:
         self._output = output
         # Matroska has no times before zero, where encoders put their lead-in; given any, FFmpeg would move all streams.
         self._keeps_negative = output.format.name not in ("matroska", "webm")
-        self._input = border.open_container(path)
+        self._input = pyav_compat.open_container(path)
         self._packets: Iterator[Any] = iter(())
         self._pending: Any = None
         if self._input.streams.audio:
@@ -52,7 +52,7 @@ class AudioCopy:
             packet = self._pending
             if packet is None:
                 return
-            time_base = border.fraction(packet.time_base) or Fraction(1)
+            time_base = pyav_compat.fraction(packet.time_base) or Fraction(1)
             if packet.dts * time_base >= end:
                 return
             ticks = round(shift / time_base)
@@ -69,8 +69,8 @@ class AudioCopy:
         while True:
             try:
                 packet = next(self._packets, None)
-            except border.AV_ERRORS as error:
-                self._notes.append(f"the audio is damaged and was copied up to there ({border.reason(error)})")
+            except pyav_compat.AV_ERRORS as error:
+                self._notes.append(f"the audio is damaged and was copied up to there ({pyav_compat.reason(error)})")
                 return None
             if packet is None or (packet.size and packet.dts is not None):
                 return packet

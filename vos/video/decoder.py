@@ -11,7 +11,7 @@ from typing import Any
 from av.video.reformatter import VideoReformatter
 
 from vos.errors import VideoError
-from vos.video import border
+from vos.video import pyav_compat
 from vos.video.packets import PacketDecoder
 from vos.video.probe import Probe
 from vos.video.types import Frame
@@ -28,7 +28,7 @@ class Decoder:
         self._reformatter = VideoReformatter()
         # FFmpeg contexts must not be closed under a running call.
         self._lock = threading.Lock()
-        self._container: Any = border.open_container(path)
+        self._container: Any = pyav_compat.open_container(path)
         stream = self._container.streams.video[probe.stream]
         self._packets = PacketDecoder(self._container, stream, threads=threads)
 
@@ -55,11 +55,11 @@ class Decoder:
     def frame(self, picture: Any, index: int, pts: int) -> Frame:
         """The displayed frame of a decoded picture. Raises VideoError for a pixel format without a way to RGB."""
         try:
-            stored = border.to_rgb(picture, self._reformatter, *self._size)
-        except border.AV_ERRORS as error:
+            stored = pyav_compat.to_rgb(picture, self._reformatter, *self._size)
+        except pyav_compat.AV_ERRORS as error:
             kind = f"{picture.width}x{picture.height} {picture.format.name}"
             raise VideoError(
-                f"{self._path}: frame {index} ({kind}) cannot be converted to RGB ({border.reason(error)}); "
+                f"{self._path}: frame {index} ({kind}) cannot be converted to RGB ({pyav_compat.reason(error)}); "
                 f"convert the video to 8-bit H.264"
             ) from error
         return Frame(index, pts, self._time_base, self._orientation.apply(stored))

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from vos.errors import OutputError, UsageError
-from vos.video import border
+from vos.video import pyav_compat
 from vos.video.audio_copy import AudioCopy
 from vos.video.codecs import CONTAINERS, QUALITY_OPTIONS, find_encoder
 
@@ -83,9 +83,9 @@ class VideoEncoder:
         self._audio: AudioCopy | None = None
         try:
             self._open(encoder, crf, average_rate, audio_from)
-        except (*border.AV_ERRORS, OSError) as error:
+        except (*pyav_compat.AV_ERRORS, OSError) as error:
             self.abort()
-            raise OutputError(f"{self.path}: cannot be written ({border.reason(error)})") from error
+            raise OutputError(f"{self.path}: cannot be written ({pyav_compat.reason(error)})") from error
         except BaseException:
             self.abort()
             raise
@@ -168,13 +168,15 @@ class VideoEncoder:
         try:
             for packet in encode():
                 if self._audio is not None and packet.pts is not None:
-                    time_base = border.fraction(packet.time_base) or self._time_base
+                    time_base = pyav_compat.fraction(packet.time_base) or self._time_base
                     shift = self._shift * self._time_base
                     self._audio.copy_until(packet.pts * time_base - shift, shift)
                 self._container.mux(packet)
-        except (*border.AV_ERRORS, OSError) as error:
+        except (*pyav_compat.AV_ERRORS, OSError) as error:
             self.abort()
-            raise OutputError(f"{self.path}: writing failed ({border.reason(error)}); is the disk full?") from error
+            raise OutputError(
+                f"{self.path}: writing failed ({pyav_compat.reason(error)}); is the disk full?"
+            ) from error
 
     def close(self) -> None:
         """Completes the file and gives it its name. May be called again.
@@ -197,9 +199,9 @@ class VideoEncoder:
             container.close()
             self._check_free()
             os.replace(self._temporary, self.path)
-        except (*border.AV_ERRORS, OSError) as error:
+        except (*pyav_compat.AV_ERRORS, OSError) as error:
             self.abort()
-            raise OutputError(f"{self.path}: cannot be completed ({border.reason(error)})") from error
+            raise OutputError(f"{self.path}: cannot be completed ({pyav_compat.reason(error)})") from error
         except OutputError:
             self.abort()
             raise
@@ -214,7 +216,7 @@ class VideoEncoder:
         try:
             if container is not None:
                 container.close()
-        except (*border.AV_ERRORS, OSError):
+        except (*pyav_compat.AV_ERRORS, OSError):
             pass  # closing writes the trailer; what it writes is deleted in the next line
         finally:
             if self._audio is not None:

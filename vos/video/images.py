@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vos.errors import VideoError
-from vos.video.border import check_size
+from vos.video.pyav_compat import check_size
 from vos.video.types import ClosesOnExit, Frame, Truncation, VideoInfo
 
 # File name extension -> Pillow's format. Nothing else is tried: Pillow's other readers run programs or guess.

@@ -16,7 +16,7 @@ import av
 import numpy as np
 
 from vos.errors import VideoError
-from vos.video import border
+from vos.video import pyav_compat
 from vos.video.orientation import Orientation
 from vos.video.packets import PacketDecoder
 from vos.video.timeline import Timeline
@@ -101,11 +101,11 @@ def probe_file(path: Path, *, stream: int | None = None, scan: bool = True) -> P
     Raises:
         VideoError: Not a file with at least one picture that decodes.
     """
-    with border.open_container(path) as container:
-        chosen = border.choose_stream(container, path, stream)
+    with pyav_compat.open_container(path) as container:
+        chosen = pyav_compat.choose_stream(container, path, stream)
         number = list(container.streams.video).index(chosen)
         first = _first_frame(container, chosen, path)
-        orientation, followed = border.frame_orientation(first)
+        orientation, followed = pyav_compat.frame_orientation(first)
         info = _describe(container, chosen, first, orientation)
         if info.video_stream_count > 1:
             info = replace(info, notes=(f"{info.video_stream_count} video streams: number {number} is read",))
@@ -127,7 +127,7 @@ def codec_name(stream: Any) -> str:
 
 def scan_packets(path: Path, stream: int) -> Timetable:
     """Reads every packet of video stream number `stream` once, without decoding."""
-    with border.open_container(path) as container:
+    with pyav_compat.open_container(path) as container:
         video = container.streams.video[stream]
         codec = codec_name(video)
         shown: list[int] = []
@@ -136,18 +136,18 @@ def scan_packets(path: Path, stream: int) -> Timetable:
         first_timed: tuple[int, int] | None = None
         begin = end = Fraction(0)
         failure: str | None = None
-        packets = border.demux(container)
+        packets = pyav_compat.demux(container)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
                 break
-            except border.AV_ERRORS as error:
-                failure = border.reason(error)
+            except pyav_compat.AV_ERRORS as error:
+                failure = pyav_compat.reason(error)
                 break
             if packet.size == 0:
                 continue
-            time_base = border.fraction(packet.time_base)
+            time_base = pyav_compat.fraction(packet.time_base)
             if packet.pts is not None and time_base is not None:
                 begin = min(begin, packet.pts * time_base)
                 end = max(end, (packet.pts + (packet.duration or 0)) * time_base)
@@ -237,7 +237,7 @@ def _first_frame(container: Any, stream: Any, path: Path) -> Any:
     while (batch := decoder.next_batch()) is not None:
         if batch:
             frame = batch.popleft()
-            border.check_size(path, frame.width, frame.height)
+            pyav_compat.check_size(path, frame.width, frame.height)
             return frame
     detail = f" ({decoder.failure[1]})" if decoder.failure else ""
     raise VideoError(f"{path}: no frame of the video can be decoded{detail}; copy, download or convert it again")
@@ -245,12 +245,12 @@ def _first_frame(container: Any, stream: Any, path: Path) -> Any:
 
 def _describe(container: Any, stream: Any, frame: Any, orientation: Orientation) -> VideoInfo:
     width, height = orientation.size(frame.width, frame.height)
-    time_base = border.fraction(stream.time_base) or Fraction(1, av.time_base)
+    time_base = pyav_compat.fraction(stream.time_base) or Fraction(1, av.time_base)
     return VideoInfo(
         width=width,
         height=height,
         frame_count=None,
-        average_rate=border.fraction(stream.average_rate),
+        average_rate=pyav_compat.fraction(stream.average_rate),
         time_base=time_base,
         codec=codec_name(stream),
         container=_container_name(container),
@@ -262,7 +262,7 @@ def _describe(container: Any, stream: Any, frame: Any, orientation: Orientation)
         color_matrix=_MATRIX_NAMES.get(int(frame.colorspace), str(int(frame.colorspace))),
         color_range=_color_range(frame),
         is_interlaced=bool(frame.interlaced_frame),
-        sample_aspect_ratio=border.fraction(stream.sample_aspect_ratio) or Fraction(1),
+        sample_aspect_ratio=pyav_compat.fraction(stream.sample_aspect_ratio) or Fraction(1),
         stream_index=stream.index,
         video_stream_count=len(container.streams.video),
         has_audio=bool(container.streams.audio),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vos.errors import VideoError
-from vos.video import border
+from vos.video import pyav_compat
 from vos.video.decoder import Decoder
 from vos.video.packets import DamagedPacket
 from vos.video.probe import Probe
@@ -107,7 +107,7 @@ class RandomReader:
             self._next = None
             try:
                 self._decoder.seek(int(self.pts[start]))
-            except border.AV_ERRORS:
+            except pyav_compat.AV_ERRORS:
                 # No index to seek by; the last start, the beginning of the file, needs none.
                 self._pictures = iter(())
                 return

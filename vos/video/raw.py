@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from vos.errors import UsageError, VideoError
-from vos.video.border import MAX_PIXELS
+from vos.video.pyav_compat import MAX_PIXELS
 from vos.video.types import ClosesOnExit, Frame, Truncation, VideoInfo
 
 # Pixel format -> (bytes per pixel, which of them are red, green and blue).

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.benchmarks.clips import draw_frames
+from pipelines.perf.clips import draw_frames
 from tests.pipelines.fleet.helpers import SHORT_SIDE, vos
-from vos.export.palette_png import write_palette_png
+from vos.files.index_png import write_palette_png
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 6
 

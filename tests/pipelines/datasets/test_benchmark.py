@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from eval.datasets import DATASETS
-from pipelines.datasets.given import GIVEN
+from pipelines.datasets.first_frame_masks import GIVEN
 from tests.pipelines.datasets.layouts import FRAMES, HEIGHT, WIDTH, benchmark, write_davis
-from vos.export.palette_png import read_palette_png
+from vos.files.index_png import read_palette_png
 
 
 def test_davis16_is_run_laid_out_and_scored(tmp_path: Path) -> None:

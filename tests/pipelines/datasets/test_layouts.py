@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.datasets.given import given_masks
+from pipelines.datasets.first_frame_masks import given_masks
 from pipelines.datasets.sequences import list_sequences
 from tests.pipelines.datasets.layouts import (
     FRAMES,
@@ -20,7 +20,7 @@ from tests.pipelines.datasets.layouts import (
     write_sav,
     write_youtube_vos,
 )
-from vos.export.palette_png import read_palette_png
+from vos.files.index_png import read_palette_png
 
 STEMS = [f"{5 * index:05d}" for index in range(FRAMES)]
 

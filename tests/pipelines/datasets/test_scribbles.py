@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.pipelines.datasets.layouts import FRAMES, benchmark, write_davis, write_scribbles
-from vos.export.palette_png import read_palette_png
+from vos.files.index_png import read_palette_png
 
 # A brush of one pixel, as scribbles have at 64 lines, needs the model at twice that.
 SCRIBBLED = ("--prompt", "scribble", "--short-side", 128)

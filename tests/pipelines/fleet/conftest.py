@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.benchmarks.clips import write_clip
+from pipelines.perf.clips import write_clip
 from tests.pipelines.fleet.helpers import HEIGHT, WIDTH
 
 MakeClips = Callable[[int, int], list[Path]]

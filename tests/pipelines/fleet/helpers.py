@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.benchmarks.clips import draw_frames
+from pipelines.perf.clips import draw_frames
 from vos.cli.main import main
 
 WIDTH, HEIGHT = 96, 64

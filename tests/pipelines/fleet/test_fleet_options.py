@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.fleet.crew import Crew, SoloCrew
+from pipelines.cli.fleet_options import choose_gpus, crew_maker
 from pipelines.fleet.decode_pool import STREAM_BYTES
 from pipelines.fleet.ray_cluster import OBJECT_STORE_BYTES, ClusterPlan, shared_memory_note
-from vos.cli.fleet_options import choose_gpus, crew_maker
+from pipelines.fleet.worker_pool import Crew, SoloCrew
 from vos.errors import UsageError
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.fleet.job_list import read_rows
+from pipelines.fleet.job_store import Journal
 from pipelines.fleet.jobs import JobSpec, PromptSource
-from pipelines.fleet.journal import Journal
 from pipelines.fleet.rows import Defaults, JobListError, job_specs
 from vos.errors import UsageError
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.fleet.crew import Assignment, Completed, Crew, Lost, Refused, Report
 from pipelines.fleet.events import BatchEvent, JobFailed, JobRetried, OnEvent
+from pipelines.fleet.job_store import Journal
 from pipelines.fleet.jobs import JobResult, JobSpec, PromptSource
-from pipelines.fleet.journal import Journal
 from pipelines.fleet.queue import work_off
+from pipelines.fleet.worker_pool import Assignment, Completed, Crew, Lost, Refused, Report
 from vos.errors import OutputError
 
 RESULT = JobResult(frames=10, tracked=10, seconds=1.0, peak_bytes=None, device="cpu", weights_sha256="0")

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from pipelines.fleet.batch import BatchOutcome, run_batch
-from pipelines.fleet.crew import SoloCrew
 from pipelines.fleet.events import BatchEvent, JobDone, JobRetried
 from pipelines.fleet.job_list import read_rows
 from pipelines.fleet.jobs import ModelSpec
 from pipelines.fleet.ray_cluster import ClusterPlan, cluster
-from pipelines.fleet.ray_crew import RayCrew
+from pipelines.fleet.ray_pool import RayCrew
 from pipelines.fleet.rows import Defaults
+from pipelines.fleet.worker_pool import SoloCrew
 from tests.pipelines.fleet.conftest import MakeClips
 from tests.pipelines.fleet.helpers import SHORT_SIDE, batch_hashes, leftovers, write_manifest
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.fleet.job_store import Journal
 from pipelines.fleet.jobs import JobResult, JobSpec, PromptSource
-from pipelines.fleet.journal import Journal
-from pipelines.fleet.simulation import measured_seconds, simulate
+from pipelines.perf.simulation import measured_seconds, simulate
 from vos.errors import UsageError
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.benchmarks.clips import draw_frames, write_clip
 from pipelines.fleet.jobs import JobSpec, Part
 from pipelines.fleet.splitting import Split, excerpt_for
 from pipelines.fleet.stitching import match
+from pipelines.perf.clips import draw_frames, write_clip
 from tests.pipelines.fleet.helpers import HEIGHT, WIDTH, vos
 from vos.errors import PromptError
-from vos.export.palette_png import read_palette_png, write_palette_png
+from vos.files.index_png import read_palette_png, write_palette_png
 from vos.prompts import Box, PromptScript, Removal
 from vos.video import open_source
 from vos.video.excerpt import Excerpt

@@ -12,9 +12,9 @@ from PIL import Image
 
 from tests.vos.scenes import moving_shapes
 from vos.cli.main import main
-from vos.cli.said import Listener
+from vos.cli.prompt_parser import Listener
 from vos.errors import UsageError
-from vos.export.palette_png import write_palette_png
+from vos.files.index_png import write_palette_png
 from vos.prompts import Box, Mask, Points, Prompt, PromptScript, ReferenceImage, Removal, Text
 from vos.video import VideoEncoder
 

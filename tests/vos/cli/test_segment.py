@@ -17,7 +17,7 @@ from seem_model.language.tokenizer import installed_tokenizer
 from seem_model.store import LoadedSeem
 from tests.seem_model.tiny import disc, noise, picture, tiny_model
 from vos.cli.main import main
-from vos.export.palette_png import read_palette_png
+from vos.files.index_png import read_palette_png
 
 SIZE = (90, 120)
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.vos.scenes import iou, moving_shapes
 from vos.cli.main import main
-from vos.export.palette_png import read_palette_png, write_palette_png
+from vos.files.index_png import read_palette_png, write_palette_png
 from vos.video import VideoEncoder
 
 FRAMES = 8

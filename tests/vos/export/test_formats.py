@@ -28,8 +28,8 @@ from vos.export import (
     read_palette_png,
     read_youtube_vis,
 )
-from vos.export.palette_png import write_palette_png
-from vos.palette import DAVIS_PALETTE
+from vos.files.index_png import write_palette_png
+from vos.files.palette import DAVIS_PALETTE
 from vos.prompts import read_masks
 from vos.results import FrameResult
 

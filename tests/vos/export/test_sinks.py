@@ -14,7 +14,7 @@ from tests.vos.export.synthetic_run import feed, info, run
 from vos.errors import OutputError
 from vos.export import BackgroundSink, ContactSheetSink, OverlaySink, PalettePngSink
 from vos.export.contact_sheet import spread_frames
-from vos.palette import paint_overlay
+from vos.files.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo, open_source
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vos.errors import PromptError
-from vos.palette import DAVIS_PALETTE
+from vos.files.palette import DAVIS_PALETTE
 from vos.prompts import read_masks, read_painted_strokes, read_strokes
 from vos.prompts.label_image import read_label_image
 

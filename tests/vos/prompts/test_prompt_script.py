@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vos.errors import PromptError
-from vos.plan import plan_of
 from vos.prompts import DIRECTIONS, Box, Points, Prompt, PromptScript, Removal, Text
+from vos.tracking.schedule import plan_of
 
 BOX = Box(1, 1, 9, 9)
 

@@ -14,12 +14,12 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from tests.vos.scenes import moving_shapes
+from vos.tracking.load_model import VideoModel, load_model
 from vos.ui.app import create_app
-from vos.ui.engine import Engine
+from vos.ui.model_thread import Engine
 from vos.ui.security import TOKEN_HEADER
 from vos.ui.workspace import Places, Workspace
 from vos.video import VideoEncoder
-from vos.video_model import VideoModel, load_model
 
 FRAMES = 10
 WIDTH, HEIGHT = 96, 64

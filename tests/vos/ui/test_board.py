@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from vos.ui.board import Board
+from vos.ui.status_feed import Board
 
 
 def test_a_follower_sees_the_state_now_and_the_newest_of_many_changes() -> None:

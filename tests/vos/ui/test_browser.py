@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vos.export.palette_png import read_palette_png
+from vos.files.index_png import read_palette_png
 
 pytest.importorskip("starlette", reason="the browser app needs the extra [ui]")
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs: pip install playwright")

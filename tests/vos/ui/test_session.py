@@ -13,9 +13,9 @@ pytest.importorskip("starlette", reason="the browser app needs the extra [ui]")
 
 from tests.vos.scenes import iou
 from tests.vos.ui.open_app import BLUE, FRAMES, HEIGHT, RED, SCENE, WIDTH, App, centre, opened, small_model, write_scene
-from vos.export.palette_png import read_palette_png
+from vos.files.index_png import read_palette_png
 from vos.prompts import Mask, Points, Polygon, Stroke, read_prompt_script
-from vos.tracking_run import TrackJob, run_job
+from vos.runs.run import TrackJob, run_job
 
 
 @pytest.fixture

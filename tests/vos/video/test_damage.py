@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vos.errors import VideoError
-from vos.video import ReadAhead, border, open_source
+from vos.video import ReadAhead, open_source, pyav_compat
 from vos.video.timeline import Timeline
 
 FAST_START = {"movflags": "faststart"}
@@ -284,4 +284,4 @@ def test_packets_of_streams_that_appear_late_are_passed_over() -> None:
                     raise IndexError("list index out of range")
                 yield packet
 
-    assert list(border.demux(Container())) == [1, 2, 3, 4]
+    assert list(pyav_compat.demux(Container())) == [1, 2, 3, 4]

@@ -1,0 +1,1 @@
+"""Commands of `vos` that work on many videos, train, or measure; each has a file of its own."""

@@ -1,0 +1,187 @@
+"""`vos benchmark`: run a data set, score it, report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.batch import stop_on_signals
+from pipelines.cli.fleet_options import crew_maker, fleet_options
+from vos.cli.options import model_options
+
+if TYPE_CHECKING:
+    from pipelines.datasets.benchmark import BenchmarkOutcome
+
+_PROMPTS = ("mask", "stroke", "box", "point", "scribble")
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
+@click.option("--split", metavar="NAME", help="Split of the data set, for DAVIS the name of a list in ImageSets.")
+@click.option(
+    "--prompt",
+    type=click.Choice(_PROMPTS),
+    default="mask",
+    show_default=True,
+    help="What a simulated user draws for the masks that the protocol gives; or the scribbles of DAVIS.",
+)
+@click.option(
+    "--scribble",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="With --prompt scribble: the file Scribbles/SEQUENCE/00N.json.",
+)
+@click.option("--all-frames", is_flag=True, help="YouTube-VOS: track SPLIT_all_frames instead of every fifth frame.")
+@click.option("--limit-to", metavar="NAME,...", help="Only these sequences.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for predictions and report.  [default: DATASET_SPLIT_PROMPT_vos]",
+)
+@model_options
+@click.option("--absent-below", type=click.FloatRange(0, 1), default=0.5, show_default=True)
+@fleet_options
+@click.option("--resume", is_flag=True, help="Go on with what was left undone in the output folder.")
+@click.option("--no-score", is_flag=True, help="Only write predictions, for splits whose truth is not public.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the report on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def benchmark(
+    dataset: str,
+    root: Path,
+    split: str | None,
+    prompt: str,
+    scribble: int,
+    all_frames: bool,
+    limit_to: str | None,
+    output: Path | None,
+    model: str,
+    weights: Path | None,
+    device: str,
+    short_side: int | None,
+    absent_below: float,
+    workers: int | None,
+    gpus: str | None,
+    fraction: float | None,
+    threads: int,
+    address: str | None,
+    decoders: str,
+    stall: float,
+    retries: int,
+    resume: bool,
+    no_score: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Track every sequence of DATASET, write predictions in its official layout, score them, write report.json.
+
+    DATASET is one of davis16, davis17, youtube-vos, mose, lvos, sav, vost. Tracking sees only what the protocol of the
+    data set gives: the masks of the first frame (or of the frame in which an object comes in), or what a user would
+    have drawn for them. Stopped with Ctrl-C, it goes on with --resume.
+
+    \b
+    vos benchmark davis17 --root DAVIS
+    vos benchmark davis16 --root DAVIS --prompt stroke --limit-to blackswan,goat
+    vos benchmark davis17 --root DAVIS --prompt scribble --scribble 2
+    vos benchmark youtube-vos --root YTVOS --split valid --all-frames --no-score
+    """
+    from eval.datasets import find_dataset
+    from pipelines.cli.batch_progress import choose_batch_progress
+    from pipelines.datasets.benchmark import BenchmarkRequest, run_benchmark
+    from pipelines.fleet.jobs import ModelSpec
+
+    chosen_split = split or find_dataset(dataset).default_split
+    request = BenchmarkRequest(
+        dataset=dataset,
+        root=str(root),
+        split=chosen_split,
+        sequences=tuple(name.strip() for name in limit_to.split(",") if name.strip()) if limit_to else (),
+        prompt=prompt,  # type: ignore[arg-type]
+        scribble=scribble,
+        all_frames=all_frames,
+        model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side),
+        absent_below=absent_below,
+        threads=threads,
+    )
+    folder = output or Path(f"{dataset}_{chosen_split}_{prompt}_vos")
+    with (
+        stop_on_signals("go on with the same command and --resume"),
+        crew_maker(
+            workers=workers,
+            gpus=gpus,
+            fraction=fraction,
+            threads=threads,
+            address=address,
+            stall=stall,
+            device=device,
+            decoders=decoders,
+        ) as hire,
+        choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
+    ):
+        outcome = run_benchmark(
+            request,
+            folder,
+            hire,
+            resume=resume,
+            retries=retries,
+            score=not no_score,
+            on_event=progress.hear,
+        )
+    return report(outcome, folder, as_json=as_json)
+
+
+def report(outcome: BenchmarkOutcome, folder: Path, *, as_json: bool) -> int:
+    """Prints what came of it; 1 if a sequence failed."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    for name, problem in outcome.problems.items():
+        click.echo(f"vos: {name}: {problem}", err=True)
+    if outcome.problems:
+        click.echo(
+            f"vos: {len(outcome.problems)} of {len(outcome.problems) + len(outcome.results)} sequences failed; "
+            "remove the cause and run again with --resume",
+            err=True,
+        )
+        return 1
+    if outcome.scores is None or outcome.report_file is None:
+        click.echo(f"predictions of {len(outcome.results)} sequences in {folder / 'predictions'}")
+        return 0
+    document = json.loads(outcome.report_file.read_text(encoding="utf-8"))
+    if as_json:
+        click.echo(json.dumps(document))
+        return 0
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    for note in document["protocol"]["notes"]:
+        console.print(f"note: {note}", markup=False, style="yellow")
+    protocol = document["protocol"]
+    table = Table(
+        title=f"{protocol['title']}, {protocol['split']}, prompt: {protocol['prompt']}",
+        box=SIMPLE_HEAD,
+        title_justify="left",
+    )
+    table.add_column("sequence", no_wrap=True)
+    for label in ("obj", "frames", "J&F", "J", "F", "fps", "peak MiB"):
+        table.add_column(label, justify="right", no_wrap=True)
+    for row in document["sequences"]:
+        scores = ["-" if row[key] is None else f"{row[key]:.3f}" for key in ("J&F", "J", "F")]
+        peak = "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 2**20:.0f}"
+        table.add_row(row["name"], str(row["objects"]), str(row["frames"]), *scores, f"{row['fps']:.2f}", peak)
+    console.print(table)
+    headline = Table(box=SIMPLE_HEAD)
+    for label in [*document["headline"], "fps"]:
+        headline.add_column(label, justify="right", no_wrap=True)
+    headline.add_row(*(f"{value:.4f}" for value in document["headline"].values()), f"{document['fps']:.2f}")
+    console.print(headline)
+    hashes = ", ".join(digest[:12] for digest in document["model"]["weights_sha256"])
+    console.print(f"weights {hashes} on {', '.join(document['model']['device'])}; see {outcome.report_file}")
+    return 0

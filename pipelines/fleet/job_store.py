@@ -1,0 +1,236 @@
+"""The journal of a batch: which jobs there are and what became of each, in an SQLite file.
+
+The journal is the only list of the jobs: the process that hands them out holds none in memory. Every change is
+committed before it is acted upon, so a batch can be stopped at any moment, by any signal.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from pipelines.fleet.jobs import JobResult, JobSpec, Leftover
+from vos.errors import OutputError
+from vos.runs.folder import OutputFolder
+
+SCHEMA = 1
+
+JobState = Literal["queued", "running", "done", "failed"]
+
+_TABLES = """
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    output TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    leftover TEXT NOT NULL DEFAULT 'nothing',
+    problem TEXT,
+    result TEXT
+) STRICT;
+CREATE INDEX jobs_to_take ON jobs (state, attempts, number);
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One job.
+
+    Attributes:
+        number: Place in the batch, from 1.
+        state: `queued`, `running` (or: was, when the batch was stopped), `done`, `failed`.
+        attempts: How often it was started since the batch was last resumed.
+        leftover: What may lie in its output folder.
+        problem: Why the last attempt did not go through.
+    """
+
+    number: int
+    spec: JobSpec
+    state: JobState
+    attempts: int
+    leftover: Leftover
+    problem: str | None
+    result: JobResult | None
+
+
+class Journal:
+    """An open journal file. Use as a context manager.
+
+    Raises:
+        OutputError: The file cannot be opened, is no journal, or another batch is using it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        is_new = not path.exists()
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
+            # The lock is held until the file is closed: two batches on one journal would run each job twice.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            # A write-ahead log waits for the disk once in a thousand pages instead of three times a job. After a power
+            # cut the last jobs may be forgotten, and are run again.
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            with self._transaction():
+                if is_new:
+                    for statement in _TABLES.split(";"):
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+                version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise OutputError(f"{path}: cannot be used as a journal ({error}); is another batch using it?") from error
+        if version != SCHEMA:
+            self.close()
+            raise OutputError(f"{path}: a journal of version {version}, this program writes version {SCHEMA}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Releases the file."""
+        self._db.close()
+
+    def replace(self, specs: Iterable[JobSpec]) -> None:
+        """Makes these the jobs of the batch, all or nothing, and keeps the state of those that were in it unchanged.
+
+        Raises:
+            OutputError: Two jobs have one name or one output folder, or the file cannot be written.
+        """
+        try:
+            with self._transaction():
+                if self.counts() == {}:
+                    self._insert(specs)
+                    return
+                self._db.execute("CREATE TEMP TABLE wanted (name TEXT PRIMARY KEY, output TEXT, spec TEXT)")
+                rows = ((spec.name, spec.output, spec.to_json()) for spec in specs)
+                self._db.executemany("INSERT INTO wanted VALUES (?, ?, ?)", rows)
+                self._db.execute("DELETE FROM jobs WHERE name NOT IN (SELECT name FROM wanted)")
+                self._db.execute(
+                    "INSERT INTO jobs (name, output, spec) SELECT name, output, spec FROM wanted WHERE true "
+                    "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec, output = excluded.output, "
+                    "state = 'queued', leftover = 'former job', problem = NULL, result = NULL "
+                    "WHERE spec != excluded.spec"
+                )
+                self._db.execute("DROP TABLE wanted")
+        except sqlite3.Error as error:
+            raise OutputError(f"{self.path}: cannot be written ({error})") from error
+
+    def reopen(self, *, overwrite: bool = False) -> None:
+        """Puts every job that is not done, or whose record is gone, back into the queue with its attempts forgotten.
+
+        Args:
+            overwrite: These jobs start over, and may replace what is in their folders.
+        """
+        gone = [
+            (entry.number,)
+            for entry in self.entries("done")
+            if not any(OutputFolder(Path(folder)).record.is_file() for folder in _results_of(entry.spec))
+        ]
+        with self._transaction():
+            self._db.executemany("UPDATE jobs SET state = 'queued', result = NULL WHERE number = ?", gone)
+            # What had failed may have been repaired since: it starts over, on inputs that may differ from before.
+            self._db.execute("UPDATE jobs SET leftover = 'former job' WHERE state = 'failed'")
+            self._db.execute("UPDATE jobs SET state = 'queued', attempts = 0 WHERE state != 'done'")
+            if overwrite:
+                self._db.execute("UPDATE jobs SET leftover = 'former job' WHERE state != 'done'")
+
+    def take(self) -> JournalEntry | None:
+        """The next queued job, now marked as running; None if there is none."""
+        with self._transaction():
+            row = self._db.execute(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1 WHERE number = ("
+                "SELECT number FROM jobs WHERE state = 'queued' ORDER BY attempts, number LIMIT 1"
+                f") RETURNING {_COLUMNS}"
+            ).fetchone()
+            if row is None:
+                return None
+            self._db.execute(
+                "UPDATE jobs SET leftover = 'same job' WHERE number = ? AND leftover = 'nothing'", (row[0],)
+            )
+        # `leftover` as it was before this attempt.
+        return _entry(row)
+
+    def finish(self, number: int, result: JobResult) -> None:
+        """The job is done."""
+        self._set(number, "done", None, json.dumps(asdict(result)))
+
+    def fail(self, number: int, problem: str) -> None:
+        """The job has failed for good."""
+        self._set(number, "failed", problem, None)
+
+    def requeue(self, number: int, problem: str) -> None:
+        """The job has to be tried again, after all that have been tried less often."""
+        self._set(number, "queued", problem, None)
+
+    def counts(self) -> dict[str, int]:
+        """State -> number of jobs; states without a job are left out."""
+        return dict(self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
+
+    def entries(self, state: JobState | None = None) -> Iterator[JournalEntry]:
+        """Jobs in their order, one at a time."""
+        where = "" if state is None else "WHERE state = ?"
+        values = () if state is None else (state,)
+        for row in self._db.execute(f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY number", values):
+            yield _entry(row)
+
+    def setting(self, key: str) -> str | None:
+        """A value kept with the jobs."""
+        row = self._db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def keep_setting(self, key: str, value: str) -> None:
+        """Keeps a value with the jobs."""
+        self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+    def _insert(self, specs: Iterable[JobSpec]) -> None:
+        rows = ((spec.name, spec.output, spec.to_json()) for spec in specs)
+        self._db.executemany("INSERT INTO jobs (name, output, spec) VALUES (?, ?, ?)", rows)
+
+    def _set(self, number: int, state: JobState, problem: str | None, result: str | None) -> None:
+        self._db.execute(
+            "UPDATE jobs SET state = ?, problem = ?, result = ? WHERE number = ?", (state, problem, result, number)
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def _results_of(spec: JobSpec) -> tuple[str, ...]:
+    """Where the masks of a job that is done are: a part's own folder is gone once the whole is put together."""
+    return (spec.output,) if spec.part is None else (spec.output, spec.part.output)
+
+
+_COLUMNS = "number, spec, state, attempts, leftover, problem, result"
+
+
+def _entry(row: tuple[int, str, JobState, int, Leftover, str | None, str | None]) -> JournalEntry:
+    number, spec, state, attempts, leftover, problem, result = row
+    return JournalEntry(
+        number=number,
+        spec=JobSpec.from_json(spec),
+        state=state,
+        attempts=attempts,
+        leftover=leftover,
+        problem=problem,
+        result=None if result is None else JobResult(**json.loads(result)),
+    )

@@ -1,0 +1,166 @@
+"""Frames per second of the whole pipeline (decode, track, write PNG), and where the time goes."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipelines.perf.clips import write_clip
+from seem_model.compact.decoder import PromptTokens
+from seem_model.compact.memory import FrameMemory
+from seem_model.compact.pyramid import ImageFeatures
+from seem_model.compact.video import FrameDecode, PromptMaps, ReferencePicture
+from vos.export import BackgroundSink, PalettePngSink
+from vos.prompts import PromptScript
+from vos.results import FrameResult
+from vos.tracking.load_model import VideoModel
+from vos.tracking.schedule import plan_of
+from vos.tracking.track_video import propagate
+from vos.tracking.tracker import VideoTracker
+from vos.video import Frame, VideoInfo, open_source
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSpeed:
+    """One measured run. Milliseconds are per frame; stages in threads of their own overlap the others.
+
+    Attributes:
+        fps: Frames per second of wall-clock time, from the first frame asked for to the last file closed.
+        stages: Stage name -> milliseconds per frame spent in it.
+        threaded: Names of the stages that run beside the others.
+    """
+
+    objects: int
+    frames: int
+    width: int
+    height: int
+    fps: float
+    stages: dict[str, float]
+    threaded: tuple[str, ...]
+
+
+class _Clock:
+    """Seconds spent by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - began
+
+
+class _TimedModel:
+    """A model whose calls are timed. On a GPU the queue is drained, so that time is booked where it is spent."""
+
+    def __init__(self, model: VideoModel, clock: _Clock) -> None:
+        self._model = model
+        self._clock = clock
+        self.name = model.name
+        self.weights_sha256 = model.weights_sha256
+        self.short_side = model.short_side
+        self.reads_text = model.reads_text
+        self.device = model.device
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        with self._clock.stage(name):
+            yield
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+
+    def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
+        with self._stage("encode image"):
+            return self._model.encode_image(rgb)
+
+    def shrink_masks(self, features: ImageFeatures, masks: Sequence[np.ndarray]) -> Tensor:
+        with self._stage("prompt"):
+            return self._model.shrink_masks(features, masks)
+
+    def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
+        with self._stage("prompt"):
+            return self._model.masks_from_prompts(features, prompts)
+
+    def masks_from_descriptions(
+        self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
+    ) -> Tensor:
+        with self._stage("prompt"):
+            return self._model.masks_from_descriptions(features, descriptions)
+
+    def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
+        with self._stage("prompt"):
+            return self._model.reference(features, masks)
+
+    def remember(self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor) -> FrameMemory:
+        with self._stage("remember"):
+            return self._model.remember(features, masks, pinned=pinned, valid=valid)
+
+    def decode(
+        self, features: ImageFeatures, memory: Sequence[FrameMemory], reference: PromptTokens, previous: Tensor
+    ) -> FrameDecode:
+        with self._stage("decode objects"):
+            return self._model.decode(features, memory, reference, previous)
+
+
+class _TimedPng(PalettePngSink):
+    def __init__(self, folder: Path, clock: _Clock) -> None:
+        super().__init__(folder)
+        self._clock = clock
+
+    def open(self, info: VideoInfo) -> None:
+        super().open(info)
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        with self._clock.stage("write PNG"):
+            super().write(frame, result)
+
+
+def measure_track(
+    model: VideoModel, *, width: int = 854, height: int = 480, frames: int = 120, objects: int = 1
+) -> TrackSpeed:
+    """Tracks a synthetic H.264 clip from first-frame masks and writes palette PNGs, as `vos track` does."""
+    with tempfile.TemporaryDirectory(prefix="vos-perf-") as folder:
+        clip = Path(folder) / "clip.mp4"
+        plan = plan_of(PromptScript.of(write_clip(clip, width, height, frames, objects)))
+        # Warm up: memory of the C library, thread pools, convolution algorithms.
+        with open_source(clip) as source:
+            tracker = VideoTracker(model)
+            for frame, _ in propagate(source, plan, tracker):
+                if frame.index == 5:
+                    break
+        clock = _Clock()
+        with open_source(clip) as source, clock.stage("decode video"):
+            for _ in source:
+                pass
+        with open_source(clip) as source:
+            tracker = VideoTracker(_TimedModel(model, clock))
+            sink = BackgroundSink([_TimedPng(Path(folder) / "masks", clock)])
+            sink.open(source.info)
+            began = time.perf_counter()
+            for frame, result in propagate(source, plan, tracker):
+                sink.write(frame, result)
+            sink.close()
+            wall = time.perf_counter() - began
+        clock.seconds["everything else"] = wall - sum(
+            seconds for name, seconds in clock.seconds.items() if name not in ("decode video", "write PNG")
+        )
+    return TrackSpeed(
+        objects=objects,
+        frames=frames,
+        width=width,
+        height=height,
+        fps=frames / wall,
+        stages={name: 1000 * seconds / frames for name, seconds in clock.seconds.items()},
+        threaded=("decode video", "write PNG"),
+    )

@@ -1,0 +1,57 @@
+"""Tracker states on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.vos.scenes import moving_shapes
+from vos.errors import OutputError
+from vos.prompts import Mask, Prompt
+from vos.runs.snapshot_file import load_state, save_state
+from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.tracker import VideoTracker
+
+
+@pytest.fixture(scope="module")
+def model() -> VideoModel:
+    return load_model("compact", device="cpu", short_side=96)
+
+
+def test_a_tracker_continues_from_disk_to_the_same_bytes(model: VideoModel, tmp_path: Path) -> None:
+    scene = moving_shapes(objects=2)
+    prompts: list[Prompt] = [Mask(scene.masks[i][0], object_id=i) for i in (1, 2)]
+    tracker = VideoTracker(model)
+    expected: list[np.ndarray] = []
+    for index, frame in enumerate(scene.frames):
+        if index == 9:
+            save_state(tmp_path / "a.safetensors", tracker.snapshot())
+            save_state(tmp_path / "b.safetensors", tracker.snapshot())
+        expected.append(tracker.step(frame, prompts if index == 0 else ()).labels)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+    continued = VideoTracker(model)
+    continued.restore(load_state(tmp_path / "a.safetensors", torch.device("cpu")))
+    assert continued.next_index == 9
+    for index in range(9, len(scene.frames)):
+        assert np.array_equal(continued.step(scene.frames[index]).labels, expected[index])
+
+
+def test_a_fresh_tracker_can_be_saved_too(model: VideoModel, tmp_path: Path) -> None:
+    save_state(tmp_path / "fresh.safetensors", VideoTracker(model).snapshot())
+    state = load_state(tmp_path / "fresh.safetensors", torch.device("cpu"))
+    assert (state.next_index, state.object_ids, state.previous) == (0, (), None)
+
+
+def test_a_damaged_snapshot_is_named(model: VideoModel, tmp_path: Path) -> None:
+    path = tmp_path / "cut.safetensors"
+    save_state(path, VideoTracker(model).snapshot())
+    path.write_bytes(path.read_bytes()[:-3])
+    for broken in (path, tmp_path / "missing.safetensors"):
+        with pytest.raises(OutputError, match=broken.name):
+            load_state(broken, torch.device("cpu"))
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_state(tmp_path / "no" / "folder.safetensors", VideoTracker(model).snapshot())

@@ -1,0 +1,227 @@
+"""The folder of one run: what lies where, when it may be written, and how it is cleared."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vos.errors import OutputError
+from vos.export.formats import FORMATS
+from vos.files.atomic import write_bytes
+
+MASKS_FOLDER = FORMATS["davis"].place
+OVERLAY_FILE = FORMATS["overlay"].place
+CONTACT_SHEET_FILE = FORMATS["sheet"].place
+RECORD_FILE = "run.json"
+JOURNAL_FILE = "journal.jsonl"
+SNAPSHOTS_FOLDER = "snapshots"
+CORRECTION_FOLDER = "correction"
+LAYERS_FOLDER = "layers"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFolder:
+    """Paths of one run's output."""
+
+    root: Path
+
+    @property
+    def masks(self) -> Path:
+        return self.root / MASKS_FOLDER
+
+    @property
+    def overlay(self) -> Path:
+        return self.root / OVERLAY_FILE
+
+    @property
+    def contact_sheet(self) -> Path:
+        return self.root / CONTACT_SHEET_FILE
+
+    @property
+    def record(self) -> Path:
+        return self.root / RECORD_FILE
+
+    @property
+    def journal(self) -> Path:
+        return self.root / JOURNAL_FILE
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / SNAPSHOTS_FOLDER
+
+    @property
+    def correction(self) -> Path:
+        """Where a correction is made, laid out as a run; there only while it goes on."""
+        return self.root / CORRECTION_FOLDER
+
+    @property
+    def layers(self) -> Path:
+        """Parts of a run that is tracked both ways: `forward/`, and `back_<frame>/` for each backward pass."""
+        return self.root / LAYERS_FOLDER
+
+    def _references(self) -> list[Path]:
+        """Referring images that run.json names."""
+        return list(self.root.glob("reference_" + 16 * "[0-9a-f]" + ".png"))
+
+    def _layer_folders(self) -> list[Path]:
+        found = [path for path in self.layers.glob("back_*") if path.name[len("back_") :].isdecimal()]
+        return [path for path in [self.layers / "forward", *found] if path.is_dir()]
+
+    def written(self) -> list[Path]:
+        """Existing whole files of the run, its exports in other formats among them; not what a kill left behind."""
+        own = [self.record, self.journal, *(p for row in FORMATS.values() for p in row.written_in(self.root))]
+        own += self._references()
+        own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
+        own += [p for layer in self._layer_folders() for p in layer.rglob("*")]
+        return [path for path in own if path.is_file()]
+
+    def exports(self) -> list[Path]:
+        """What is there beside the index masks, in the order of `FORMATS`."""
+        places = [self.root / row.place for name, row in FORMATS.items() if name != "davis"]
+        return [place for place in places if place.exists()]
+
+    def _written_by_runs(self) -> list[Path]:
+        """Existing files with the names that runs give; anything else in the folder is not ours to remove."""
+        own = [self.record, self.journal, *(self.root / row.place for row in FORMATS.values())]
+        # What a killed run left under temporary names. Masks have theirs below: looking once per mask would take
+        # minutes in the folder of a long run.
+        own += [p for path in own for p in self.root.glob(f".{glob.escape(path.name)}.*.part")]
+        own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
+        own += [p for row in FORMATS.values() for p in row.written_in(self.root)]
+        own += [*self._written_snapshots(), *self._references()]
+        return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
+
+    def _written_snapshots(self) -> list[Path]:
+        whole = [p for p in self.snapshots.glob("*.safetensors") if p.stem.isdecimal()]
+        return [*whole, *self.snapshots.glob(".*.safetensors.*.part")]
+
+    def _folders(self) -> list[Path]:
+        """Existing folders that runs make, inner ones first."""
+        snapshots = [self.snapshots] if self.snapshots.is_dir() else []
+        return [*(p for row in FORMATS.values() for p in row.folders_in(self.root)), *snapshots]
+
+    def _remove(self, *, keep: Collection[Path] = ()) -> None:
+        """Removes what runs write, but for the files and the folders' contents in `keep`."""
+        for path in self._written_by_runs():
+            is_whole = not path.name.startswith(".")
+            if not (is_whole and (path in keep or path.parent in keep)):
+                path.unlink(missing_ok=True)
+        for folder in self._folders():
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+    def check(self, *, overwrite: bool, resume: bool = False) -> None:
+        """Makes sure that a run may write here; writes nothing.
+
+        Args:
+            overwrite: The results of a former run may be replaced.
+            resume: The folder may hold a run that was killed; see `is_started`.
+
+        Raises:
+            OutputError: The folder holds something and neither is allowed, or it cannot be written.
+        """
+        with self._writing():  # a name that is too long, or a link to itself, fails at the first look
+            if self.root.exists():
+                if not self.root.is_dir():
+                    raise OutputError(f"{self.root}: is a file, not a folder; choose another --output")
+                if not overwrite and not (resume and self.is_started()) and self._holds_something():
+                    wanted = "holds no run.json to resume from" if resume else "is not empty"
+                    raise OutputError(
+                        f"{self.root}: {wanted}; choose another --output, or pass --overwrite to replace what a "
+                        "former run wrote there"
+                    )
+            parent = next(p for p in [self.root, *self.root.absolute().parents] if p.exists())
+            if not parent.is_dir():
+                raise OutputError(f"{self.root}: cannot be created, {parent} is a file; choose another --output")
+            if not os.access(parent, os.W_OK | os.X_OK):
+                raise OutputError(f"{self.root}: cannot be written, no permission in {parent}; choose another --output")
+
+    def is_started(self) -> bool:
+        """Whether a run has begun here: it writes run.json before anything else."""
+        return self.record.is_file()
+
+    def create(self) -> bool:
+        """Makes the folder. Returns whether it is new."""
+        is_new = not self.root.exists()
+        with self._writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+        return is_new
+
+    def clear_snapshots(self) -> None:
+        """Removes the snapshots of a run that is done, or that is about to be replaced."""
+        with self._writing():
+            for path in self._written_snapshots():
+                path.unlink(missing_ok=True)
+            if self.snapshots.is_dir() and not any(self.snapshots.iterdir()):
+                self.snapshots.rmdir()
+
+    def clear_layers(self) -> None:
+        """Removes the parts of a run that was tracked both ways."""
+        for path in self._layer_folders():
+            shutil.rmtree(path, ignore_errors=True)
+        if self.layers.is_dir() and not any(self.layers.iterdir()):
+            self.layers.rmdir()
+
+    def _clear_correction(self) -> None:
+        """Removes a correction that was broken off: what is laid out like a run, and nothing else of that name."""
+        if OutputFolder(self.correction).masks.is_dir() or OutputFolder(self.correction).is_started():
+            shutil.rmtree(self.correction, ignore_errors=True)
+
+    def clear_for_start(self, *, keep_layers: bool = False) -> None:
+        """Removes what a former run left, but for run.json, which is the new run's already."""
+        with self._writing():
+            self._clear_correction()
+            if not keep_layers:
+                self.clear_layers()
+            self._remove(keep=(self.record, *self._references()))
+
+    def clear_for_resume(self) -> None:
+        """Removes what a killed run cannot go on with: files that need all frames, and temporary ones."""
+        with self._writing():
+            self._remove(keep=(self.record, self.journal, self.masks, self.snapshots, *self._references()))
+
+    def discard(self, *, is_new: bool) -> None:
+        """Takes everything back after a run that gave no result: nothing of it is left."""
+        if is_new:
+            shutil.rmtree(self.root, ignore_errors=True)
+            return
+        with contextlib.suppress(OSError):  # the failure that led here is what the user must see
+            self._remove()
+            self.clear_layers()
+
+    def _holds_something(self) -> bool:
+        """Whether the folder holds more than the temporary run.json of a run killed at its very start."""
+        try:
+            started = set(self.root.glob(f".{RECORD_FILE}.*.part"))
+            return any(path not in started for path in self.root.iterdir())
+        except OSError as error:
+            raise OutputError(f"{self.root}: cannot be read ({error.strerror}); choose another --output") from error
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self.root}: cannot be written ({error.strerror or error}); choose another --output"
+            ) from error
+
+
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Writes an object as JSON under a temporary name and renames it. Long lists of plain values take one line each.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    members = []
+    for name, member in value.items():
+        is_plain = isinstance(member, list) and not any(isinstance(item, (dict, list)) for item in member)
+        text = json.dumps(member) if is_plain else json.dumps(member, indent=2).replace("\n", "\n  ")
+        members.append(f"  {json.dumps(name)}: {text}")
+    write_bytes(path, ("{\n" + ",\n".join(members) + "\n}\n").encode())

@@ -1,0 +1,219 @@
+"""run.json: what was run on what, with which versions, and what came of it; and the journal it grows from.
+
+`run.json` is written before anything else and says `running`; `journal.jsonl` gets one line per frame. At the end
+`run.json` sums it up and the journal stays. No times of day and no host names are recorded: the same run gives the
+same file, but for the seconds it took. docs/outputs.md lists the members.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from vos.errors import OutputError
+from vos.results import FrameResult
+from vos.runs.commit import finish_switch
+from vos.runs.folder import OutputFolder, write_json
+from vos.runs.inputs import RunInputs, keep_references
+from vos.runs.journal import JournalEntry, JournalWriter, mask_crc
+from vos.tracking.absence import PresenceEvents
+from vos.video import Frame, Truncation, VideoInfo
+
+SCHEMA = 1
+# A run with one of these as its status has nothing left to do.
+FINISHED = ("done", "stopped", "truncated")
+
+
+# What every reader of a record relies on.
+_MEMBERS: dict[str, type] = {
+    "status": str,
+    "frames": int,
+    "input": dict,
+    "prompts": list,
+    "objects": dict,
+    "model": dict,
+    "options": dict,
+    "pts": list,
+    "mask_crc32": list,
+}
+
+
+@dataclass(slots=True)
+class _ObjectSummary:
+    """What is counted of one object while a run goes on."""
+
+    frames: int = 0
+    frames_with_pixels: int = 0
+    presence_sum: float = 0.0
+
+
+class RunRecord:
+    """Writes the journal and the record of one run; itself a sink.
+
+    Args:
+        folder: The run's folder.
+        inputs: What the run is made from.
+        absent_below: Presence below which an object is absent.
+        finished: Journal entries of the frames that a former, killed run has written. These frames pass through
+            `write` again; they are counted, and their lines stay as they are.
+    """
+
+    def __init__(
+        self,
+        folder: OutputFolder,
+        inputs: RunInputs,
+        *,
+        absent_below: float = 0.5,
+        finished: tuple[JournalEntry, ...] = (),
+    ) -> None:
+        self.folder = folder
+        self.inputs = inputs
+        self._finished = finished
+        self._journal: JournalWriter | None = None
+        # Frames that have passed through `write`.
+        self.frames = 0
+        # Packed: sixteen bytes per frame, whatever the length of the video.
+        self._pts = array("q")
+        self._checksums = array("Q")
+        self._objects: dict[int, _ObjectSummary] = {}
+        self._events = PresenceEvents(absent_below)
+
+    def begin(self, info: VideoInfo) -> None:
+        """Writes run.json for a run in progress."""
+        keep_references(self.folder.root, self.inputs.prompts)
+        self._write("running", info)
+
+    def open(self, info: VideoInfo) -> None:
+        self._journal = JournalWriter(self.folder.journal, keep=self._finished)
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        if self._journal is None:
+            raise RuntimeError("write before open")
+        if result.index < len(self._finished):
+            entry = self._finished[result.index]
+        else:
+            presence = dict(zip(result.object_ids, result.presence, strict=True))
+            entry = JournalEntry(result.index, result.pts, mask_crc(result.labels), presence)
+            self._journal.append(entry)
+        self.frames += 1
+        self._pts.append(entry.pts)
+        self._checksums.append(int(entry.crc32, 16))
+        self._events.update(result)
+        counts = np.bincount(result.labels.ravel(), minlength=max(result.object_ids, default=0) + 1)
+        for object_id, score in zip(result.object_ids, result.presence, strict=True):
+            summary = self._objects.setdefault(object_id, _ObjectSummary())
+            summary.frames += 1
+            summary.frames_with_pixels += bool(counts[object_id])
+            summary.presence_sum += score
+
+    def close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def abort(self) -> None:
+        self.close()
+
+    def finish(
+        self,
+        status: str,
+        *,
+        info: VideoInfo,
+        seconds: float,
+        problem: str | None = None,
+        truncation: Truncation | None = None,
+        approximate: dict[str, Any] | None = None,
+    ) -> None:
+        """Writes the final run.json.
+
+        Args:
+            status: `done`, `stopped`, `truncated`, `failed` or `interrupted`.
+            info: What the source knows at the end of the run.
+            seconds: How long tracking took, in this process.
+            problem: One line on what went wrong.
+            truncation: Where the video broke off.
+            approximate: How the video was split, if it was not tracked in one go.
+        """
+        self._write(
+            status,
+            info,
+            seconds=round(seconds, 3),
+            problem=problem,
+            truncation=truncation,
+            approximate=approximate,
+        )
+
+    def _write(
+        self,
+        status: str,
+        info: VideoInfo,
+        *,
+        seconds: float | None = None,
+        problem: str | None = None,
+        truncation: Truncation | None = None,
+        approximate: dict[str, Any] | None = None,
+    ) -> None:
+        objects = {
+            str(object_id): {
+                "frames": summary.frames,
+                "frames_with_pixels": summary.frames_with_pixels,
+                "mean_presence": round(summary.presence_sum / summary.frames, 4),
+            }
+            for object_id, summary in sorted(self._objects.items())
+        }
+        inputs = self.inputs.to_json()
+        record = {
+            "schema": SCHEMA,
+            "status": status,
+            "problem": problem,
+            "frames": self.frames,
+            "seconds": seconds,
+            "truncated": info.is_truncated,
+            "truncation": None if truncation is None else asdict(truncation),
+            **({} if approximate is None else {"approximate": approximate}),
+            "input": inputs.pop("input"),
+            "video": {
+                "width": info.width,
+                "height": info.height,
+                "time_base": str(info.time_base),
+                "average_rate": None if info.average_rate is None else str(info.average_rate),
+                "rotation": info.rotation,
+                "codec": info.codec,
+                "is_vfr": info.is_vfr,
+            },
+            "prompts": inputs.pop("prompts"),
+            "removals": inputs.pop("removals"),
+            "names": inputs.pop("names"),
+            "objects": objects,
+            "events": [event.to_json() for event in self._events.events],
+            **inputs,
+            "pts": self._pts.tolist(),
+            "mask_crc32": [f"{checksum:08x}" for checksum in self._checksums],
+        }
+        write_json(self.folder.record, record)
+
+
+def read_record(folder: OutputFolder) -> dict[str, Any]:
+    """The content of run.json. A correction that was complete but not in its place yet is put there first.
+
+    Raises:
+        OutputError: It is missing, not readable, or of another schema; or that correction cannot be put in place.
+    """
+    finish_switch(folder)
+    path = folder.record
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise OutputError(f"{path}: no such file; {folder.root} is not the output of a run") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise OutputError(f"{path}: not a readable run record ({error})") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise OutputError(f"{path}: not a run record of schema {SCHEMA}; another version of seem-vos wrote it")
+    for name, kind in _MEMBERS.items():
+        if not isinstance(record.get(name), kind):
+            raise OutputError(f"{path}: the record is damaged: {name!r} is missing or not what it should be")
+    return record

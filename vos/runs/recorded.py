@@ -1,0 +1,188 @@
+"""A run as run.json records it, checked and in the types that running it again takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vos.errors import OutputError, PromptError
+from vos.files.json_node import JsonNode
+from vos.prompts import MAX_OBJECT_ID, Prompt, PromptScript, Removal
+from vos.prompts.digest import prompts_digest
+from vos.prompts.script_json import read_names, read_prompt_entry
+from vos.runs.folder import OutputFolder
+from vos.runs.journal import read_journal
+from vos.runs.record import read_record
+from vos.tracking.absence import AbsencePolicy, OnAbsent
+from vos.tracking.memory_bank import MemoryPolicy
+
+_ON_ABSENT: dict[str, OnAbsent] = {"empty": "empty", "hold": "hold", "stop": "stop"}
+_CHECKSUM = re.compile(r"[0-9a-f]{8}")
+_MAX_WHOLE = 2**31 - 1
+_MAX_PTS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFrame:
+    """Presentation time in the source's time base, and `mask_crc` of the label map."""
+
+    pts: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """What a run was made from, and its masks' checksums.
+
+    Attributes:
+        path: The record.
+        members: All of it.
+        video: As the user named it then.
+        fingerprint: Size and SHA-256 of its bytes; empty if it could be read only once.
+        source_options: Keyword arguments of `open_source`.
+        prompts: With their content.
+        model, weights_sha256, short_side, device, threads: The network and where it computed.
+        policy: When frames were remembered.
+        absence: What happened to objects out of view.
+        frames: One per mask that was written.
+        removals: Objects that end before the video does.
+        names: Of objects.
+    """
+
+    path: Path
+    members: dict[str, Any]
+    video: str
+    fingerprint: dict[str, Any]
+    source_options: dict[str, Any]
+    prompts: tuple[Prompt, ...]
+    model: str
+    weights_sha256: str
+    short_side: int
+    device: str
+    threads: int
+    policy: MemoryPolicy
+    absence: AbsencePolicy
+    frames: tuple[RecordedFrame, ...]
+    removals: tuple[Removal, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def script(self) -> PromptScript:
+        """What was said about the objects."""
+        return PromptScript(self.prompts, self.removals, self.names)
+
+
+def read_recorded_run(path: Path) -> RecordedRun:
+    """Reads run.json.
+
+    Args:
+        path: The file, or the folder that it is in.
+
+    Raises:
+        OutputError: It is missing, damaged, edited or of another schema; the message names the place in it.
+    """
+    folder = OutputFolder(path if path.is_dir() else path.parent)
+    if not path.is_dir() and path.name != folder.record.name:
+        raise OutputError(f"{path}: not a run record; give the run.json of a run, or its folder")
+    members = read_record(folder)
+    root = JsonNode(members, folder.record)
+    try:
+        return _parse(folder, root)
+    except PromptError as error:
+        raise _damaged(error) from error
+
+
+def recorded_source_options(folder: OutputFolder, members: dict[str, Any]) -> dict[str, Any]:
+    """The recorded source options in the types that `open_source` takes. Raises OutputError for a damaged record."""
+    try:
+        return _source_options(JsonNode(members, folder.record))
+    except PromptError as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: PromptError) -> OutputError:
+    return OutputError(f"{error} (the record is damaged or was edited)")
+
+
+def _source_options(root: JsonNode) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for name, node in root.get("options").get("source").members():
+        text = node.text()
+        if name == "stream" and not text.isdecimal():
+            node.fail("expected the number of a stream")
+        options[name] = int(text) if name == "stream" else text
+    return options
+
+
+def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
+    if root.has("approximate"):
+        raise OutputError(f"{root.file}: the video was tracked in windows, by `vos batch`; such a run has no replay")
+    options, model = root.get("options"), root.get("model")
+    on_absent = _ON_ABSENT.get(options.get("on_absent").text())
+    if on_absent is None:
+        options.get("on_absent").fail(f"expected one of {', '.join(_ON_ABSENT)}")
+    stop_after = (
+        options.get("stop_after").integer(1, _MAX_WHOLE) if options.has("stop_after") else AbsencePolicy().stop_after
+    )
+    return RecordedRun(
+        path=folder.record,
+        members=root.value,
+        video=root.get("input").get("video").text(),
+        fingerprint={name: node.value for name, node in root.get("input").members() if name != "video"},
+        source_options=_source_options(root),
+        prompts=tuple(_prompt(node) for node in root.get("prompts").items()),
+        model=model.get("name").text(),
+        weights_sha256=model.get("weights_sha256").text(),
+        short_side=options.get("short_side").integer(1, _MAX_WHOLE),
+        device=model.get("device").text(),
+        threads=model.get("threads").integer(1, 4096),
+        policy=MemoryPolicy(
+            interval=options.get("memory_interval").integer(1, _MAX_WHOLE),
+            recent_frames=options.get("memory_recent_frames").integer(0, _MAX_WHOLE),
+            min_overlap=options.get("memory_min_overlap").number(),
+            min_presence=options.get("memory_min_presence").number(),
+            min_agreement=options.get("memory_min_agreement").number(),
+        ),
+        absence=AbsencePolicy(options.get("absent_below").number(), on_absent, stop_after),
+        frames=_frames(folder, root),
+        # Records of the first versions have none of these.
+        removals=tuple(_removal(node) for node in root.get("removals").items()) if root.has("removals") else (),
+        names=read_names(root),
+    )
+
+
+def _prompt(node: JsonNode) -> Prompt:
+    prompt = read_prompt_entry(node.get("content"))
+    if prompts_digest([prompt]) != node.get("sha256").text():
+        node.get("content").fail("does not have the sha256 beside it")
+    return replace(prompt, source=node.get("source").text())
+
+
+def _removal(node: JsonNode) -> Removal:
+    return Removal(
+        node.get("object").integer(1, MAX_OBJECT_ID),
+        node.get("frame").integer(0, _MAX_WHOLE),
+        f"{node.file}: {node.path}",
+    )
+
+
+def _frames(folder: OutputFolder, root: JsonNode) -> tuple[RecordedFrame, ...]:
+    """From run.json; for a run that was killed, which had no time to sum up, from its journal."""
+    if root.get("status").value == "running":
+        entries = read_journal(folder.journal).entries if folder.journal.exists() else ()
+        return tuple(RecordedFrame(entry.pts, entry.crc32) for entry in entries)
+    times = [node.integer(-_MAX_PTS, _MAX_PTS) for node in root.get("pts").items()]
+    checksums = [_checksum(node) for node in root.get("mask_crc32").items()]
+    if not len(times) == len(checksums) == root.get("frames").value:
+        root.fail(f"counts {root.get('frames').value} frames, {len(times)} pts and {len(checksums)} mask_crc32")
+    return tuple(RecordedFrame(*pair) for pair in zip(times, checksums, strict=True))
+
+
+def _checksum(node: JsonNode) -> str:
+    text = node.text()
+    if _CHECKSUM.fullmatch(text) is None:
+        node.fail("expected eight hexadecimal digits")
+    return text

@@ -1,0 +1,66 @@
+"""What a recorded run was made from, found again and checked: for whoever runs it once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from vos.errors import OutputError, VideoError
+from vos.runs.inputs import fingerprint
+from vos.runs.recorded import RecordedRun
+from vos.tracking.load_model import VideoModel, load_model
+from vos.video.images import list_images
+
+
+def find_video(run: RecordedRun, moved_to: str | None) -> str:
+    """Where the recorded video is, or where it has moved to.
+
+    Raises:
+        VideoError: It is gone, has changed, or could be read only once.
+    """
+    if not run.fingerprint:
+        raise VideoError(f"{run.path}: this run read {run.video}, which can be read only once and not be repeated")
+    place = run.video if moved_to is None else moved_to
+    remedy = "give the place of the original with --video"
+    if not Path(place).exists():
+        raise VideoError(f"{place}: no such file; if the video of {run.path} has moved, {remedy}")
+    images = list_images(Path(place)) if Path(place).is_dir() else ()
+    now = fingerprint(place, images)
+    for name, unit in (("files", " images"), ("bytes", " bytes")):
+        if now.get(name) != run.fingerprint.get(name):
+            sizes = f"{now.get(name, 'no')}{unit}, was {run.fingerprint.get(name, 'no')}"
+            raise VideoError(f"{place}: not the video of {run.path}: it has {sizes}; {remedy}")
+    if now != run.fingerprint:
+        raise VideoError(f"{place}: not the video of {run.path}: its SHA-256 differs, so it was changed; {remedy}")
+    return place
+
+
+def load_recorded_model(run: RecordedRun, weights: Path | None, device: str | None) -> VideoModel:
+    """The model of a run, on its device or another one.
+
+    Raises:
+        OutputError: The weights are others than those of the run.
+        VosError: As `load_model`.
+    """
+    model = load_model(run.model, device=device or run.device, weights=weights, short_side=run.short_side)
+    if model.weights_sha256 != run.weights_sha256:
+        which = "the weights of this version" if weights is None else str(weights)
+        raise OutputError(
+            f"{run.path}: made with weights of SHA-256 {run.weights_sha256[:16]}..., but {which} have "
+            f"{model.weights_sha256[:16]}...; give the file with --weights, or install the recorded version"
+        )
+    return model
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Sets the threads of the network: sums that are split among others round differently."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

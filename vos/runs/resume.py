@@ -1,0 +1,128 @@
+"""Where a killed run can be taken up again, and its finished frames read back from their masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vos.errors import OutputError, VideoError
+from vos.files.index_png import png_name, read_palette_png
+from vos.results import FrameResult
+from vos.runs.folder import OutputFolder
+from vos.runs.inputs import RunInputs
+from vos.runs.journal import JournalEntry, mask_crc, read_journal
+from vos.runs.snapshot_file import load_state
+from vos.runs.snapshots import list_snapshots
+from vos.tracking.tracker import TrackerState
+from vos.video import Frame
+
+if TYPE_CHECKING:
+    import torch
+
+# Listed in a message; the rest are counted.
+_SHOWN_DIFFERENCES = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResumePoint:
+    """The state of the tracker before frame k, and the journal of frames 0..k-1.
+
+    Attributes:
+        finished: One entry per frame whose mask is on disk; empty to start with frame 0.
+        state: What the tracker knew after these frames; None if there are none.
+    """
+
+    finished: tuple[JournalEntry, ...] = ()
+    state: TrackerState | None = None
+
+
+def check_same_inputs(folder: OutputFolder, record: dict[str, Any], inputs: RunInputs) -> None:
+    """Makes sure that a run would go on as it began.
+
+    Raises:
+        VideoError: The video can only be read once.
+        OutputError: Something that decides the result has changed; the message names it.
+    """
+    if not inputs.fingerprint:
+        raise VideoError(f"{inputs.video}: what can be read only once cannot be resumed; start over with --overwrite")
+    changed = inputs.differences(record)
+    if changed:
+        more = len(changed) - _SHOWN_DIFFERENCES
+        listed = "; ".join(changed[:_SHOWN_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+        raise OutputError(
+            f"{folder.root}: this run cannot be resumed with other inputs: {listed}. "
+            "Repeat its video, prompts and options, or start over with --overwrite"
+        )
+
+
+def find_resume_point(folder: OutputFolder, device: torch.device) -> ResumePoint:
+    """The newest snapshot for which every mask before it is on disk and has the checksum that the journal gives.
+
+    A damaged snapshot or mask costs the frames since the snapshot before, never a wrong result.
+    """
+    if not folder.journal.exists():
+        return ResumePoint()
+    entries = read_journal(folder.journal).entries
+    snapshots = list_snapshots(folder.snapshots)
+    newest = min(snapshots[0][0] if snapshots else 0, len(entries))
+    intact = next((i for i in range(newest) if not is_intact(folder, entries[i])), newest)
+    for frames, path in snapshots:
+        if frames > intact:
+            continue
+        try:
+            state = load_state(path, device)
+        except OutputError:
+            continue
+        if state.next_index == frames:
+            return ResumePoint(entries[:frames], state)
+    return ResumePoint()
+
+
+class FinishedFrames:
+    """Results of frames that a former run has written, read back from their masks.
+
+    Args:
+        folder: The run's folder.
+        entries: Journal entries of frames 0, 1, 2, ...
+    """
+
+    def __init__(self, folder: OutputFolder, entries: tuple[JournalEntry, ...]) -> None:
+        self._folder = folder
+        self._entries = entries
+
+    def recall(self, frame: Frame) -> FrameResult:
+        """The result that the former run had for this frame.
+
+        Raises:
+            VideoError: The frame is shown at another time than it was then.
+            OutputError: Its mask cannot be read.
+        """
+        entry = self._entries[frame.index]
+        if frame.pts != entry.pts:
+            raise VideoError(
+                f"frame {frame.index} is shown at pts {frame.pts}, but was at {entry.pts} when the run began: "
+                "the video is decoded differently on this machine; start over with --overwrite"
+            )
+        return FrameResult(
+            index=entry.index,
+            pts=entry.pts,
+            time_base=frame.time_base,
+            labels=read_labels(self._folder, entry.index),
+            object_ids=tuple(entry.presence),
+            presence=tuple(entry.presence.values()),
+        )
+
+
+def read_labels(folder: OutputFolder, index: int) -> np.ndarray:
+    """(H, W) uint16 label map of one frame. Raises OutputError when its mask is missing or damaged."""
+    return read_palette_png(folder.masks / png_name(index)).astype(np.uint16)
+
+
+def is_intact(folder: OutputFolder, entry: JournalEntry) -> bool:
+    """Whether the mask of a frame is on disk and has the checksum of its journal entry."""
+    try:
+        return mask_crc(read_labels(folder, entry.index)) == entry.crc32
+    except OutputError:
+        return False

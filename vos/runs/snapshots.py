@@ -1,0 +1,82 @@
+"""Tracker states of a run, each valid for the masks that are on disk before it.
+
+The newest two are what a killed run goes on from. A run that is to be corrected later keeps some more, spread over the
+video, which is where a correction starts: never more than `MAX_SPREAD`, whatever the length of the video.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+from vos.errors import OutputError
+from vos.results import FrameResult
+from vos.runs.snapshot_file import save_state
+from vos.tracking.tracker import TrackerState
+from vos.video import Frame, VideoInfo
+
+_NEWEST = 2
+MAX_SPREAD = 16
+_SUFFIX = ".safetensors"
+
+
+class SnapshotSink:
+    """Writes offered states in the order of the frames; the last of a run's sinks.
+
+    The tracker is ahead of the sinks, so a state waits here until the sinks before this one have written the frames
+    that it knows: a snapshot on disk never knows a frame whose mask is not.
+
+    Args:
+        folder: Where `00000100.safetensors`, the state after 100 frames, is written.
+        every: A state is due after every so many frames.
+        keep_spread: Whether older states are kept too, spread over the video.
+    """
+
+    def __init__(self, folder: Path, *, every: int, keep_spread: bool = False) -> None:
+        self.folder = folder
+        self.every = every
+        self._limit = _NEWEST + (MAX_SPREAD if keep_spread else 0)
+        self._waiting: deque[TrackerState] = deque()
+
+    def is_due(self, next_index: int) -> bool:
+        """Whether to offer the state before frame `next_index`."""
+        return next_index % self.every == 0
+
+    def offer(self, state: TrackerState) -> None:
+        """Hands over the state after a frame, before that frame is written to the sinks."""
+        self._waiting.append(state)
+
+    def open(self, info: VideoInfo) -> None:
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be created ({error.strerror or error})") from error
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        if not self._waiting or self._waiting[0].next_index != result.index + 1:
+            return
+        state = self._waiting.popleft()
+        save_state(self.folder / f"{state.next_index:08d}{_SUFFIX}", state)
+        self._thin_out()
+
+    def _thin_out(self) -> None:
+        """Drops the states that leave the smallest gaps; never the newest two."""
+        found = list_snapshots(self.folder)
+        while len(found) > self._limit:
+            frames = [number for number, _ in found] + [0]
+            gaps = {i: frames[i - 1] - frames[i + 1] for i in range(_NEWEST, len(found))}
+            # Of equal gaps the newest: older states have gaps as large as the limit needs already.
+            dropped = min(gaps, key=gaps.__getitem__)
+            found.pop(dropped)[1].unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Nothing to complete: a snapshot is whole when it has its name."""
+
+    def abort(self) -> None:
+        """What is on disk stays for a resumed run."""
+
+
+def list_snapshots(folder: Path) -> list[tuple[int, Path]]:
+    """(number of frames known, file) of every snapshot, newest first; empty if there is no such folder."""
+    found = [(int(path.stem), path) for path in folder.glob(f"*{_SUFFIX}") if path.stem.isdecimal()]
+    return sorted(found, reverse=True)

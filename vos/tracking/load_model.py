@@ -1,0 +1,134 @@
+"""What the tracker asks of a model, and where models come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+
+from seem_model.zoo import RELEASES
+from vos.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from seem_model.compact.decoder import PromptTokens
+    from seem_model.compact.memory import FrameMemory
+    from seem_model.compact.pyramid import ImageFeatures
+    from seem_model.compact.video import FrameDecode, PromptMaps, ReferencePicture
+
+
+class VideoModel(Protocol):
+    """A stateless model of one frame. Masks on the model's own grid are float (N, h, w) in [0, 1]."""
+
+    name: str
+    weights_sha256: str
+    short_side: int
+    device: torch.device
+    reads_text: bool
+
+    def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
+        """(H, W, 3) uint8 RGB -> everything later calls need of the picture."""
+
+    def shrink_masks(self, features: ImageFeatures, masks: Sequence[np.ndarray]) -> Tensor:
+        """(H, W) bool masks -> (N, h, w)."""
+
+    def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
+        """Prompts of N objects -> (N, h, w)."""
+
+    def masks_from_descriptions(
+        self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
+    ) -> Tensor:
+        """N objects in words, or as other pictures show them -> (N, h, w)."""
+
+    def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
+        """Referring visual prompt: tokens of N objects in their annotated frame, kept for ever."""
+
+    def remember(self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor) -> FrameMemory:
+        """What later frames may read of this one."""
+
+    def decode(
+        self, features: ImageFeatures, memory: Sequence[FrameMemory], reference: PromptTokens, previous: Tensor
+    ) -> FrameDecode:
+        """Masks, presence and agreement of N objects."""
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` (CUDA, then MPS, then CPU) or the name of a torch device.
+
+    Raises:
+        UsageError: The device does not exist here.
+    """
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device {name}: not available on this machine ({reason}); use auto or cpu") from error
+    return device
+
+
+def _load_compact(device: torch.device, weights: Path | None, short_side: int) -> VideoModel:
+    from seem_model.compact.video import CompactVideoModel
+
+    return CompactVideoModel.load(device=device, weights=weights, short_side=short_side)
+
+
+def _load_released(name: str, device: torch.device, weights: Path | None, short_side: int) -> VideoModel:
+    from seem_model.released_video import TrackableSeem
+
+    # Its features are of a type of its own; the tracker only hands them back.
+    return cast("VideoModel", TrackableSeem.load(name, device=device, weights=weights, short_side=short_side))
+
+
+MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {
+    "compact": _load_compact,
+    **{name: partial(_load_released, name) for name in RELEASES},
+}
+
+
+def _loader_of_variant(name: str) -> Callable[[torch.device, Path | None, int], VideoModel] | None:
+    """For `seem-focalt-v1:bfloat16` and its like; None for any other name that is not in `MODELS`."""
+    model, separator, _ = name.partition(":")
+    return partial(_load_released, name) if separator and model in RELEASES else None
+
+
+# Resolutions at which the models were evaluated: here (docs/compact-model.md), and by SEEM's authors.
+_COMPACT_SHORT_SIDE = 320
+_RELEASED_SHORT_SIDE = 512
+
+
+def load_model(
+    name: str = "compact", *, device: str = "auto", weights: Path | None = None, short_side: int | None = None
+) -> VideoModel:
+    """A model by name, ready to track.
+
+    Args:
+        name: One of `MODELS`; for SEEM with a variant behind it, if one is wanted (`seem_model.variants`).
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`...
+        weights: Another weights file than the embedded one.
+        short_side: Input resolution: the shorter side of the picture the network sees, in pixels; the model's own
+            (320 for the compact model, 512 for SEEM) when left out.
+
+    Raises:
+        UsageError: Unknown name, device, or a resolution that is too small.
+        CheckpointError: The weights cannot be loaded.
+    """
+    loader = MODELS.get(name) or _loader_of_variant(name)
+    if loader is None:
+        raise UsageError(f"--model {name}: unknown model; choose one of {', '.join(MODELS)}")
+    if short_side is None:
+        short_side = _COMPACT_SHORT_SIDE if name == "compact" else _RELEASED_SHORT_SIDE
+    if not 64 <= short_side <= 2048:
+        raise UsageError(f"--short-side {short_side}: must be between 64 and 2048")
+    return loader(choose_device(device), weights, short_side)
