@@ -112,7 +112,7 @@ def test_track_shrinks_what_it_holds_or_refuses(tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
 def test_a_run_takes_about_what_was_estimated() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = "vos perf memory --json --device cpu --objects 3 --frames 16 --width 640 --height 360 --short-side 192"
     run = subprocess.run(
         [sys.executable, "-m", *command.split()],

@@ -44,7 +44,7 @@ def end_runs(runs: Sequence[DoomedRun], folder: Path) -> list[str]:
     """Carries out runs; returns `killed`, `done`, or the error, for each."""
     plan = folder / "doomed.json"
     plan.write_text(json.dumps([asdict(run) for run in runs]))
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, __file__, str(plan)],
         cwd=root,

@@ -148,7 +148,7 @@ def test_a_killed_command_resumes_to_the_same_bytes(
     output = tmp_path / "out"
     arguments = ["track", str(clip), "--mask", str(mask), "-o", str(output), "--overlay", "--short-side", "64"]
     arguments += ["--device", "cpu", "--snapshot-every", "2", "--drop-snapshots"]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     env = {**os.environ, "PYTHONPATH": str(root)}
     process = subprocess.Popen([sys.executable, "-m", "vos", *arguments], cwd=root, env=env, stderr=subprocess.DEVNULL)
     wanted = random.Random(time.time_ns()).randrange(1, FRAMES)
