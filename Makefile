@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 # The stamp is newer than the two files that decide what gets installed, so a second run skips the install.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,train,text,hub,ui,formats,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]"
 	@touch $@
 
 demo: $(VENV)/.installed
@@ -23,7 +23,7 @@ test-product: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/seem_model tests/vos
 
 test-fleet: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/eval tests/fuzz tests/pipelines
+	$(BIN)/python -m pytest tests/eval tests/fuzz tests/pipelines tests/project
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

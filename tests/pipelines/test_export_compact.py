@@ -11,6 +11,7 @@ import torch
 from pipelines.graphs.compact_graphs import GraphSizes
 from pipelines.graphs.writers import Format, export_graphs
 from seem_model.compact.video import CompactVideoModel
+from tests.extras import need
 from vos.cli.main import main
 
 FORMATS: list[Format] = ["torchscript", "onnx"]
@@ -20,7 +21,7 @@ FORMATS: list[Format] = ["torchscript", "onnx"]
 def test_exported_graphs_equal_the_network(tmp_path: Path, target: Format) -> None:
     if target == "onnx":
         for package in ("onnx", "onnxscript", "onnxruntime"):
-            pytest.importorskip(package, reason=f"{package} is not installed (extra: export)")
+            need(package, "export")
     loaded = CompactVideoModel.load(device=torch.device("cpu"))
     sizes = GraphSizes(64, 96, objects=2, memory=1)
     written = export_graphs(loaded.network, sizes, target, tmp_path, weights_sha256=loaded.weights_sha256)

@@ -15,6 +15,7 @@ from pipelines.training.read_coco import read_coco
 from pipelines.training.read_regions import join_regions, read_regions, regions_of
 from pipelines.training.smoke import make_pictures
 from pipelines.training.stills import IGNORED_ID, TrainingDataError
+from tests.extras import need
 from vos.files.rle import encode_counts, runs_of
 
 HEIGHT, WIDTH = 60, 80
@@ -58,7 +59,7 @@ def test_coco_polygons_and_both_run_lengths_give_the_same_mask(tmp_path: Path) -
 
 
 def test_coco_polygons_agree_with_the_coco_api(tmp_path: Path) -> None:
-    api = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
+    api = need("pycocotools.mask", "formats")
     rng = np.random.default_rng(0)
     for _ in range(20):
         angles = np.linspace(0, 2 * np.pi, 9, endpoint=False) + rng.uniform(0, 0.5)

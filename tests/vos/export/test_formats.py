@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.extras import need
 from tests.vos.export.synthetic_run import feed, info, run
 from vos.errors import OutputError, UsageError
 from vos.export import (
@@ -196,7 +197,7 @@ def test_youtube_vis_lists_every_frame_and_null_where_the_object_is_absent(tmp_p
 
 
 def test_coco_json_is_read_by_pycocotools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed (extra [dev])")
+    coco = need("pycocotools.coco", "formats")
     frames = run(ids=(1, 3))
     feed(CocoSink(tmp_path / "m.json"), frames)
     api = coco.COCO(str(tmp_path / "m.json"))

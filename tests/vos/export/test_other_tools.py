@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.extras import need
 from tests.vos.export.masks_of_runs import assert_same_masks, masks_of
 from tests.vos.export.synthetic_run import feed, run
 from vos.export import ExportContext, make_sink, to_supervision
@@ -24,7 +25,7 @@ def written(name: str, folder: Path) -> Path:
 
 
 def test_pycocotools_decodes_youtube_vis_burst_and_mots_text(tmp_path: Path) -> None:
-    api = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed (extra [formats])")
+    api = need("pycocotools.mask", "formats")
 
     def decoded(counts: str) -> np.ndarray:
         return np.asarray(api.decode({"size": [32, 48], "counts": counts.encode()})).astype(bool)
@@ -54,7 +55,7 @@ def test_pycocotools_decodes_youtube_vis_burst_and_mots_text(tmp_path: Path) -> 
 
 
 def test_supervision_has_masks_ids_boxes_and_names() -> None:
-    pytest.importorskip("supervision", reason="supervision is not installed (extra [formats])")
+    need("supervision", "formats")
     for _, result in FRAMES:
         found = to_supervision(result, NAMES)
         shown = [i for i in result.object_ids if result.index in MASKS[i]]
@@ -69,7 +70,7 @@ def test_supervision_has_masks_ids_boxes_and_names() -> None:
 
 
 def test_supervision_is_empty_where_no_object_has_a_pixel() -> None:
-    pytest.importorskip("supervision", reason="supervision is not installed (extra [formats])")
+    need("supervision", "formats")
     (_, result), *_ = run(count=1, ids=(1,))
     result.labels[:] = 0
     assert to_supervision(result).is_empty()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.extras import need
 from vos.files.rle import decode_counts, encode_counts, mask_of_runs, runs_of
 
 
@@ -28,7 +29,7 @@ def test_runs_go_down_the_columns_and_begin_with_background() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1))
 def test_counts_agree_with_the_coco_api(width: int, height: int, seed: int) -> None:
-    coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed (extra [dev])")
+    coco = need("pycocotools.mask", "formats")
     rng = np.random.default_rng(seed)
     mask = rng.random((height, width)) < rng.random()
     theirs = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.extras import need
 from vos.files.index_png import read_palette_png
 
-pytest.importorskip("starlette", reason="the browser app needs the extra [ui]")
+need("starlette", "ui")
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the browser test needs Chromium (apt-get install chromium)")
@@ -51,7 +52,7 @@ def clip() -> Path:
     except PackageNotFoundError:
         path = Path("missing")
     if not path.is_file():
-        pytest.skip("the demo clip comes with the extra [demo]")
+        pytest.skip("the demo clip is not installed: pip install 'seem-vos[demo]'")
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.extras import need
 from vos.cli.main import main
 
 SMALL = ("--short-side", "64", "--device", "cpu")
@@ -20,7 +21,7 @@ def exit_of(*arguments: object) -> object:
 
 
 def test_a_video_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("starlette", reason="the browser app needs the extra [ui]")
+    need("starlette", "ui")
     assert exit_of("ui", tmp_path / "none.mp4", "--no-browser", *SMALL) == 1
     assert capsys.readouterr().err == f"vos: error: {tmp_path / 'none.mp4'}: no such file or folder\n"
 
@@ -41,7 +42,7 @@ def test_without_the_extra_the_command_says_how_to_get_it(
 
 
 def test_the_benchmark_times_strokes_and_watches_memory(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("starlette", reason="the browser app needs the extra [ui]")
+    need("starlette", "ui")
     assert (
         exit_of("perf", "ui", "--strokes", "1", "--runs", "2", "--width", "96", "--height", "64", "--json", *SMALL) == 0
     )

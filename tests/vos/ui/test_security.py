@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("starlette", reason="the browser app needs the extra [ui]")
+pytest.importorskip("starlette", reason="starlette is not installed: pip install 'seem-vos[ui]'")
 
 from tests.vos.ui.open_app import TOKEN, App, opened, write_scene
 from vos.errors import UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("starlette", reason="the browser app needs the extra [ui]")
+pytest.importorskip("starlette", reason="starlette is not installed: pip install 'seem-vos[ui]'")
 
 from tests.vos.scenes import iou
 from tests.vos.ui.open_app import BLUE, FRAMES, HEIGHT, RED, SCENE, WIDTH, App, centre, opened, small_model, write_scene
