@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eval.report import Report
     from eval.run import Progress
 
-_DEFAULT_COMMAND = "score"
+DEFAULT_COMMAND = "score"
 
 
 class DefaultCommandGroup(click.Group):
@@ -21,7 +21,7 @@ class DefaultCommandGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in self.get_help_option_names(ctx):
-            args = [_DEFAULT_COMMAND, *args]
+            args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 
 
@@ -38,7 +38,7 @@ def evaluate_group() -> None:
     """
 
 
-@evaluate_group.command(_DEFAULT_COMMAND, short_help="Score a folder of masks (the default).")
+@evaluate_group.command(DEFAULT_COMMAND, short_help="Score a folder of masks (the default).")
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.option("--dataset", required=True, metavar="NAME", help="Data set and task, for example davis16 or davis17.")
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
