@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from seem_model.decoder.output import DecoderOutput
 from seem_model.errors import MissingExtraError
 from seem_model.language.encoder import TextFeatures
 from seem_model.language.templates import TEMPLATES, class_name_of
-from seem_model.language.tokenizer import ClipTokenizer, installed_tokenizer
+from seem_model.language.tokenizer import ClipTokenizer, Tokens, installed_tokenizer
 from seem_model.language.vocabulary import class_embeddings
 from seem_model.seem import Seem
+from tests.seem_model.conftest import Golden
 from tests.seem_model.encode_once import encode_once
 from tests.seem_model.recorded_draws import RecordedDraws
 from tests.seem_model.test_golden_prompts import LOGIT_SCALE, check_object_queries, check_selection
@@ -30,20 +32,44 @@ def clip() -> ClipTokenizer:
         pytest.skip(str(error))
 
 
-def encoded(golden, model: Seem, texts: list[str]) -> TextFeatures:
-    """Features of texts, whose token ids must be those of the release."""
-    tokens = clip()(texts)
+def encoded(golden, model: Seem, name: str) -> TextFeatures:
+    """Features of the file's words: texts stored under `name`, token ids, or both, which must then agree."""
+    stored = None
     if "input_ids" in golden:
-        assert np.array_equal(tokens.ids, golden["input_ids"])
-        assert np.array_equal(tokens.attention_mask, golden["attention_mask"].astype(bool))
+        mask = golden["attention_mask"].astype(bool)
+        stored = Tokens(torch.from_numpy(golden["input_ids"]), torch.from_numpy(mask))
+        if name not in golden:
+            return model.language(stored)
+    tokens = clip()([str(text) for text in np.atleast_1d(golden[name])])
+    if stored is not None:
+        assert torch.equal(tokens.ids, stored.ids)
+        assert torch.equal(tokens.attention_mask, stored.attention_mask)
     return model.language(tokens)
 
 
 @pytest.mark.golden("text", "stroke_text")
 @torch.inference_mode()
 def test_a_text_prompt_selects_the_mask_that_the_release_selects(golden, model_named: Callable[..., Seem]) -> None:
-    model = model_named(golden.config_name, with_text=True)
-    text = encoded(golden, model, [str(golden["text"])])
+    check_text_prompt(golden, model_named(golden.config_name, with_text=True))
+
+
+@pytest.mark.parametrize("absent", [("sel_class",), ("text",), ("sel_class", "text")], ids=" and ".join)
+@torch.inference_mode()
+def test_a_golden_file_without_class_or_text_is_judged_by_what_it_holds(
+    absent: tuple[str, ...], goldens_folder: Path, model_named: Callable[..., Seem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = goldens_folder / "focalt_demo__text_A.npz"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    golden = Golden(path, without=absent)
+    if "text" in absent:
+        monkeypatch.setattr("tests.seem_model.test_golden_text.clip", lambda: pytest.fail("ids need no vocabulary"))
+    check_text_prompt(golden, model_named(golden.config_name, with_text=True))
+
+
+def check_text_prompt(golden: Golden, model: Seem) -> None:
+    """Compares all that a file holds of one text prompt, alone or beside a stroke."""
+    text = encoded(golden, model, "text")
     if "class_emb" in golden:
         golden.assert_close("class_emb", text.sentences)
     if "grounding_tokens" in golden:
@@ -72,7 +98,7 @@ def test_a_text_prompt_selects_the_mask_that_the_release_selects(golden, model_n
 @torch.inference_mode()
 def test_two_texts_at_once_select_the_masks_that_the_release_selects(golden, model_named: Callable[..., Seem]) -> None:
     model = model_named(golden.config_name, with_text=True)
-    text = encoded(golden, model, [str(name) for name in golden["texts"]])
+    text = encoded(golden, model, "texts")
     image = encode_once(model, golden["image"]).image
 
     def check(output: DecoderOutput) -> None:
