@@ -1,7 +1,7 @@
 """What can go wrong when masks are scored. Each message names the file, sequence or option, and the remedy.
 
-`eval` does not import `vos`, so these classes stand alone; the command line prints any exception that has an
-`exit_code` as one line and exits with that status.
+`eval` does not import `vos`, so these classes stand alone; `exit_code` marks a user's mistake, and is the status that
+the command ends with (`vos.errors.exit_code_of`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What can go wrong with models, checkpoints and their inputs.
 
-The command line prints any exception that has an `exit_code` as one line and exits with that code: 1 for a job
-that failed, 2 for a wrong use.
+`exit_code` marks a user's mistake, and is the status that the command ends with: 1 for a job that failed, 2 for a wrong
+use (`vos.errors.exit_code_of`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,22 @@
 """What can go wrong for a user, and the exit status each kind ends with.
 
-The command line prints the message of any exception that has an `exit_code` as one line and exits with that
-code; anything else is a bug and keeps its traceback. `seem_model` and `eval` define their own such exceptions,
-because imports point one way.
+An exception is a user's mistake if it has an `exit_code`: its message is one line for the user. Anything else is a bug
+and keeps its traceback. `seem_model` and `eval` define such exceptions of their own, because imports point one way, so
+no base class can hold them all: whoever has to tell the two apart (command line, browser app, workers) asks
+`exit_code_of`.
 """
 
 from __future__ import annotations
+
+
+def exit_code_of(error: BaseException) -> int | None:
+    """The exit status that a user's mistake ends with, or None for a bug.
+
+    >>> exit_code_of(PromptError("clip.mp4, frame 3: the box is outside the image")), exit_code_of(KeyError("x"))
+    (2, None)
+    """
+    code = getattr(error, "exit_code", None)
+    return code if isinstance(code, int) else None
 
 
 class VosError(Exception):

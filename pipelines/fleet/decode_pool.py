@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from vos.errors import exit_code_of
 from vos.video import Frame, FrameSource, Truncation, VideoInfo, open_source
 from vos.video.types import ClosesOnExit, SourceAround
 
@@ -150,7 +151,7 @@ class PooledSource(ClosesOnExit):
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
-            if hasattr(error.cause, "exit_code"):
+            if exit_code_of(error.cause) is not None:
                 # What the server said, without the story of how it got here.
                 raise error.cause from None
             raise DecoderLost(f"the decoding process failed ({type(error.cause).__name__}: {error.cause})") from error

@@ -16,10 +16,7 @@ from pathlib import Path
 
 from vos.errors import UsageError
 from vos.video.images import IMAGE_FORMATS
-
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv", ".gif"}
-)
+from vos.video.opening import VIDEO_SUFFIXES
 
 # Ending of a file beside a video -> column that it stands for: clip.mp4 is prompted by clip.stroke.png.
 SIDECARS = {".stroke.png": "stroke", ".mask.png": "mask", ".prompts.json": "script"}

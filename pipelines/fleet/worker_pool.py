@@ -10,6 +10,7 @@ from typing import Protocol
 from pipelines.fleet.events import JobProgress, OnEvent
 from pipelines.fleet.jobs import JobResult, JobSpec, Leftover
 from pipelines.fleet.runner import JobRunner
+from vos.errors import exit_code_of
 from vos.video import FrameSource, open_source
 
 
@@ -116,7 +117,7 @@ def attempt(
     try:
         result = runner.run(assignment.spec, leftover=assignment.leftover, on_frame=on_frame, open_file=open_file)
     except Exception as error:
-        if hasattr(error, "exit_code"):
+        if exit_code_of(error) is not None:
             return Refused(assignment.number, str(error))
         if isinstance(error, OSError):
             where = f"{error.filename}: " if error.filename else ""

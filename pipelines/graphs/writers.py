@@ -17,15 +17,14 @@ from torch import Tensor
 from pipelines.graphs.compact_graphs import Graph, GraphSizes, graphs_of
 from seem_model.compact.config import PIXEL_MEAN, PIXEL_SCALE
 from seem_model.compact.model import CompactSEEM
+from vos.errors import VosError
 from vos.files.atomic import replacing, write_bytes
 
 Format = Literal["onnx", "torchscript"]
 
 
-class ExportError(Exception):
+class ExportError(VosError):
     """An export that cannot be made here; the message names the remedy."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vos.errors import VosError
+
 IGNORED_ID = 255
 """Label of pixels that belong to nobody knows what: never a target, never background to learn from."""
 
 MAX_INSTANCES = 254
 
 
-class TrainingDataError(Exception):
+class TrainingDataError(VosError):
     """Training data that cannot be used; the message names the folder or file."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import sys
 import click
 
 from vos.cli.lazy import CommandEntry, LazyGroup
+from vos.errors import exit_code_of
 
 COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on any frame."),
@@ -78,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        exit_code = getattr(error, "exit_code", None)
+        exit_code = exit_code_of(error)
         if exit_code is None:
             raise
         click.echo(f"vos: error: {printable(str(error))}", err=True)

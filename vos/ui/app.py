@@ -14,13 +14,14 @@ import anyio.to_thread
 import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vos.errors import UsageError, VosError
+from vos.errors import UsageError, exit_code_of
 from vos.ui.exports import Tickets, format_rows, zipped
 from vos.ui.gestures import gesture_node
 from vos.ui.label_runs import pack_labels
@@ -64,8 +65,32 @@ def create_app(workspace: Workspace, *, token: str, host: str = "127.0.0.1") -> 
         Route("/api/formats", api.formats),
         Route("/api/export", api.export, methods=["POST"]),
     ]
-    handlers = {VosError: _known_problem, HTTPException: _http_problem, Exception: _fault}
-    return Gate(Starlette(routes=routes, exception_handlers=handlers), token=token, host=host)
+    handlers = {HTTPException: _http_problem, Exception: _fault}
+    app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_UsersMistakes)])
+    return Gate(app, token=token, host=host)
+
+
+class _UsersMistakes:
+    """Answers what the user can mend with its message; a handler by class would need to know every such class."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_answered = False
+
+        async def watched(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            # A stream that breaks off has had its status: its reader must see that it broke off.
+            if is_answered or exit_code_of(error) is None:
+                raise
+            await JSONResponse({"error": str(error)}, status_code=400)(scope, receive, send)
 
 
 class _Api:
@@ -185,10 +210,6 @@ async def _json_of(request: Request) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UsageError("the request is not JSON") from error
-
-
-async def _known_problem(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=400)
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vos.errors import OutputError, PromptError, UsageError, VosError
+from vos.errors import OutputError, PromptError, UsageError, exit_code_of
 from vos.files.json_node import JsonNode
 from vos.prompts import Box, Prompt, PromptScript
 from vos.results import FrameResult
@@ -255,11 +255,11 @@ class Session:
         message, is_failure = "", False
         try:
             message = self._track(model)
-        except VosError as error:
-            message, is_failure = str(error), True
         except Exception as error:
-            _log.exception("propagation failed")
-            message, is_failure = f"a fault of seem-vos, see the terminal: {type(error).__name__}: {error}", True
+            message, is_failure = str(error), True
+            if exit_code_of(error) is None:
+                _log.exception("propagation failed")
+                message = f"a fault of seem-vos, see the terminal: {type(error).__name__}: {error}"
         finally:
             with self._lock:
                 try:

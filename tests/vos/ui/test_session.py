@@ -14,7 +14,7 @@ pytest.importorskip("starlette", reason="starlette is not installed: pip install
 from tests.vos.scenes import iou
 from tests.vos.ui.open_app import BLUE, FRAMES, HEIGHT, RED, SCENE, WIDTH, App, centre, opened, small_model, write_scene
 from vos.files.index_png import read_palette_png
-from vos.prompts import Mask, Points, Polygon, Stroke, read_prompt_script
+from vos.prompts import Mask, Points, Polygon, PromptScript, Stroke, Text, read_prompt_script, write_prompt_script
 from vos.runs.run import TrackJob, run_job
 
 
@@ -498,3 +498,29 @@ def test_a_folder_of_images_is_a_video_too(tmp_path: Path) -> None:
         app.stroke()
         assert app.get("state")["folder"].endswith("frames_vos")
         assert app.propagate()["masks"] == "current"
+
+
+def test_a_label_asked_of_a_model_that_reads_no_text_is_the_users_mistake_not_a_fault(
+    tmp_path: Path, clip: Path
+) -> None:
+    folder = tmp_path / "clip_vos"
+    folder.mkdir()
+    write_prompt_script(folder / "prompts.json", PromptScript.of([Text("the red disc", object_id=RED)]))
+    (folder / "session.json").write_text(json.dumps({"vos_session": 1, "video": str(clip), "colours": {}}))
+    with opened(tmp_path, folder) as app:
+        answer = app.client.get("/api/labels/0")
+        assert answer.status_code == 400, answer.text
+        run = app.propagate()
+        for message in (answer.json()["error"], run["message"]):
+            assert "SEEM checkpoint" in message and "fault" not in message
+        assert run["is_failure"]
+
+
+def test_a_bug_is_told_from_a_users_mistake(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_index: int) -> bytes:
+        raise KeyError("no such key")
+
+    monkeypatch.setattr(app.workspace.session.frames, "jpeg", broken)
+    answer = app.client.get("/api/frames/0")
+    assert answer.status_code == 500
+    assert "a fault of seem-vos (KeyError" in answer.json()["error"]
