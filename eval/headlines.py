@@ -8,13 +8,18 @@ from collections.abc import Callable
 import numpy as np
 
 from eval.report import ObjectScores, Report
+from eval.statistics import Statistics
 
 Headline = Callable[[Report], tuple[tuple[str, float], ...]]
 
 
 def davis_headline(report: Report) -> tuple[tuple[str, float], ...]:
+    """See `davis_columns`."""
+    return davis_columns(report.j, report.f)
+
+
+def davis_columns(j: Statistics, f: Statistics) -> tuple[tuple[str, float], ...]:
     """The columns of the official `global_results-<split>.csv`, in their order."""
-    j, f = report.j, report.f
     return (
         ("J&F-Mean", (j.mean + f.mean) / 2),
         ("J-Mean", j.mean),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvalError, EvalUsageError
+from eval.headlines import davis_columns
 from eval.report import Report
 from eval.statistics import Statistics
 
@@ -71,15 +72,7 @@ def _read_results(results: dict[str, dict[str, Any]]) -> OfficialScores:
     j, f = means["J"], means["F"]
     j_by_object, f_by_object = results["J"]["M_per_object"], results["F"]["M_per_object"]
     return OfficialScores(
-        headline=(
-            ("J&F-Mean", (j.mean + f.mean) / 2),
-            ("J-Mean", j.mean),
-            ("J-Recall", j.recall),
-            ("J-Decay", j.decay),
-            ("F-Mean", f.mean),
-            ("F-Recall", f.recall),
-            ("F-Decay", f.decay),
-        ),
+        headline=davis_columns(j, f),
         objects={name: (float(value), float(f_by_object[name])) for name, value in j_by_object.items()},
     )
 

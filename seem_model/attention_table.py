@@ -50,11 +50,6 @@ class AttentionTable:
     rows_per_object: int | None = None
     empty_prompt_value: float = 0.0
 
-    @property
-    def has_memory(self) -> bool:
-        """Whether the previous mask can be handed to the next pass (memory prompts)."""
-        return Group.SPATIAL_MEMORIES in self.reads
-
     def reachable(self, groups: frozenset[Group]) -> frozenset[Group]:
         """The given groups and all that they read, directly or not: what a pass must hold to answer for them."""
         found = set(groups)

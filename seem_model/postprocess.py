@@ -14,9 +14,8 @@ from torch import Tensor
 
 # Share of a mask that must survive the competition for pixels.
 OVERLAP_THRESHOLD = 0.8
-# Least class score of a segment: what the release uses in its demo, and in its evaluation of v0 and v1.
+# Least class score of a segment in the release's demo (its evaluation of v0 and v1 asks for 0.8).
 SCORE_THRESHOLD = 0.4
-EVALUATION_SCORE_THRESHOLD = 0.8
 
 
 @dataclass(frozen=True)

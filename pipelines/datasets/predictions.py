@@ -14,7 +14,7 @@ from eval.masks import MaskKind
 from pipelines.datasets.sequences import Sequence, tracked_ids
 from pipelines.datasets.tracking_passes import Pass
 from vos.errors import OutputError
-from vos.files.atomic import write_bytes
+from vos.files.atomic import replacing, write_bytes
 from vos.files.index_png import png_name, read_palette_png, write_palette_png
 
 
@@ -55,17 +55,16 @@ def _write_labels(sequence: Sequence, stem: str, source: Path | None, any_mask: 
     if source is None:
         write_palette_png(target, _labels(source, any_mask))
         return
-    temporary = _temporary(target)
-    temporary.unlink(missing_ok=True)
-    try:
-        # The bytes are right already; a second name for them costs no space.
-        os.link(source, temporary)
-    except FileNotFoundError as error:
-        raise OutputError(f"{source}: the mask is missing; run again with --resume") from error
-    except OSError:
-        shutil.copyfile(source, temporary)
+    with replacing(target) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            # The bytes are right already; a second name for them costs no space.
+            os.link(source, temporary)
+        except FileNotFoundError as error:
+            raise OutputError(f"{source}: the mask is missing; run again with --resume") from error
+        except OSError:
+            shutil.copyfile(source, temporary)
     # rename() leaves both names in place when they are links to one file.
-    os.replace(temporary, target)
     temporary.unlink(missing_ok=True)
 
 
@@ -93,10 +92,6 @@ def _write_mask(target: Path, mask: np.ndarray) -> None:
     if not done:
         raise OutputError(f"{target}: cannot be encoded")
     write_bytes(target, data.tobytes())
-
-
-def _temporary(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}.part")
 
 
 _WRITERS: dict[MaskKind, Callable[[Sequence, str, Path | None, Path], None]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from pipelines.training.settings import TrainSettings
 from pipelines.training.stills import TrainingDataError
 from seem_model.compact.model import CompactSEEM
 from seem_model.compact.trunk import InvertedResidual
+from vos.files.atomic import replacing
 
 
 class Trainer:
@@ -90,22 +90,20 @@ class Trainer:
             raise TrainingDataError(f"{self.checkpoint_path}: not a checkpoint of this model: {error}") from error
 
     def save(self) -> None:
-        temporary = self.checkpoint_path.with_suffix(".tmp")
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
         }
-        torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint_path)
+        with replacing(self.checkpoint_path) as temporary:
+            torch.save(state, temporary)
 
     def export(self, path: Path) -> None:
         """Writes the averaged weights in half precision as safetensors."""
         tensors = {name: tensor.half().contiguous().cpu() for name, tensor in self.average.state_dict().items()}
-        temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, metadata={"model": "compact", "steps": str(self.step)})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata={"model": "compact", "steps": str(self.step)})
 
     def train_step(self, batch: ClipBatch) -> dict[str, float]:
         """One update from this process's clips -> numbers for the log, whose sums over all processes are the means."""

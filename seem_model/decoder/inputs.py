@@ -5,12 +5,9 @@ S is the number of sets of rows: one per object, except in v1 where all objects 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 LayerKeys = tuple[tuple[Tensor, Tensor], ...]
 
@@ -84,80 +81,3 @@ class DecoderInputs:
             return self.visual.num_sets
         text = self.grounding if self.grounding is not None else self.audio
         return text.tokens.shape[0] if text is not None else 1
-
-
-def _pad(rows: Sequence[Tensor], value: float) -> Tensor:
-    return pad_sequence(list(rows), batch_first=True, padding_value=value)
-
-
-def stack_points(prompts: Sequence[PointPrompts]) -> PointPrompts:
-    """One `PointPrompts` with a set per given set; shorter ones are padded. Projected keys are padded too."""
-    if len(prompts) == 1:
-        return prompts[0]
-    lengths = torch.tensor([p.padding.shape[1] for p in prompts for _ in range(p.num_sets)])
-    padded = torch.arange(int(lengths.max()))[None] >= lengths[:, None]
-    padded = padded.to(prompts[0].padding.device)
-    own = _pad([row for p in prompts for row in p.padding], 1.0)
-    levels = range(len(prompts[0].tokens))
-    keys: LayerKeys | None = None
-    if all(p.keys is not None for p in prompts):
-        per_prompt = [p.keys for p in prompts if p.keys is not None]
-        keys = tuple(
-            (_stack_keys([k[layer][0] for k in per_prompt]), _stack_keys([k[layer][1] for k in per_prompt]))
-            for layer in range(len(per_prompt[0]))
-        )
-    return PointPrompts(
-        tokens=tuple(_pad([row for p in prompts for row in p.tokens[i]], 0.0) for i in levels),
-        padding=own | padded,
-        owners=tuple(_pad([row for p in prompts for row in p.owners[i]], -1.0) for i in levels),
-        positive=torch.cat([p.positive for p in prompts]),
-        negative=torch.cat([p.negative for p in prompts]),
-        keys=keys,
-    )
-
-
-def _stack_keys(parts: Sequence[Tensor]) -> Tensor:
-    """(S_i, heads, T_i, d) each -> (sum S_i, heads, max T_i, d), zero padded."""
-    longest = max(part.shape[2] for part in parts)
-    padded = [torch.nn.functional.pad(part, (0, 0, 0, longest - part.shape[2])) for part in parts]
-    return torch.cat(padded)
-
-
-def stack_texts(prompts: Sequence[TextPrompts]) -> TextPrompts:
-    """One `TextPrompts` with a set per given set; shorter ones are padded."""
-    return TextPrompts(
-        tokens=_pad([row for p in prompts for row in p.tokens], 0.0),
-        padding=_pad([row for p in prompts for row in p.padding], 1.0),
-    )
-
-
-def join_points(prompts: Sequence[PointPrompts]) -> PointPrompts:
-    """The points of several prompts of one object as one prompt; the mean vectors are weighted by points.
-
-    Each prompt must hold one set with one object.
-    """
-    if len(prompts) == 1:
-        return prompts[0]
-    counts = torch.tensor([p.padding.shape[1] for p in prompts], dtype=prompts[0].positive.dtype)
-    weights = (counts / counts.sum()).to(prompts[0].positive.device)
-
-    def mean(vectors: list[Tensor]) -> Tensor:
-        return (torch.stack(vectors) * weights[:, None, None, None]).sum(0)
-
-    levels = range(len(prompts[0].tokens))
-    joined = PointPrompts(
-        tokens=tuple(torch.cat([p.tokens[i] for p in prompts], dim=1) for i in levels),
-        padding=torch.cat([p.padding for p in prompts], dim=1),
-        owners=tuple(torch.cat([p.owners[i] for p in prompts], dim=1) for i in levels),
-        positive=mean([p.positive for p in prompts]),
-        negative=mean([p.negative for p in prompts]),
-    )
-    if any(p.keys is None for p in prompts):
-        return joined
-    layers = zip(*(p.keys for p in prompts if p.keys is not None), strict=True)
-    return replace(
-        joined,
-        keys=tuple(
-            (torch.cat([k for k, _ in layer], dim=2), torch.cat([v for _, v in layer], dim=2)) for layer in layers
-        ),
-    )

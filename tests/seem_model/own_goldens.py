@@ -69,7 +69,7 @@ def _decoder(behaviour: str) -> Callable[[], Outputs]:
             "objects": first.mask_logits(Group.OBJECT_QUERIES),
             "scores": scores.clamp(min=-100),
         }
-        if model.config.table.has_memory:
+        if Group.SPATIAL_MEMORIES in model.config.table.reads:
             previous = first.mask_logits(group, scores.argmax(dim=2))
             second = model.decoder(image.pixels, DecoderInputs(spatial=prompts, previous_masks=previous))
             outputs["masks_with_memory"] = second.mask_logits(group)

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from vos.errors import OutputError, UsageError, VideoError
+from vos.files.atomic import replacing
 from vos.runs.folder import OutputFolder
 from vos.ui.model_thread import Engine
 from vos.ui.session import Session
 from vos.ui.session_folder import is_session, video_of
 from vos.ui.status_feed import Board
 from vos.video.images import IMAGE_FORMATS
+from vos.video.opening import VIDEO_SUFFIXES
 
-_SUFFIXES = ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv .y4m"
-VIDEO_SUFFIXES = frozenset(_SUFFIXES.split(" "))
 MAX_UPLOAD_BYTES = 8 * 1024**3
 _MAX_LISTED = 500
 _UNSAFE = re.compile(r"[^\w.\- ]+")
@@ -145,9 +145,8 @@ class Workspace:
             VosError: It is no video, or cannot be kept.
         """
         target = self._free_name(name)
-        temporary = target.with_name(f".{target.name}.part")
         size = 0
-        try:
+        with replacing(target) as temporary:
             target.parent.mkdir(parents=True, exist_ok=True)
             with open(temporary, "wb") as file:
                 async for chunk in chunks:
@@ -155,12 +154,6 @@ class Workspace:
                     if size > MAX_UPLOAD_BYTES:
                         raise VideoError(f"{name}: larger than {MAX_UPLOAD_BYTES >> 30} GiB; give it as: vos ui VIDEO")
                     await run(file.write, chunk)
-            temporary.rename(target)
-        except OSError as error:
-            raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
         try:
             view: dict[str, Any] = await run(self.open, target)
         except BaseException:

@@ -20,7 +20,6 @@ class Codec:
         input_format: Layout of the arrays that `VideoEncoder.write` takes: `rgb24` (H, W, 3) or `rgba` (H, W, 4).
         pixel_format: What is stored.
         multiple: Width and height are padded to multiples of this.
-        is_lossless: Whether the arrays come back equal; such codecs have no `crf`.
         options: Encoder options by encoder name.
     """
 
@@ -29,7 +28,6 @@ class Codec:
     pixel_format: str
     input_format: str = "rgb24"
     multiple: int = 1
-    is_lossless: bool = False
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -41,7 +39,8 @@ CODECS: dict[str, Codec] = {
         multiple=2,
         options={"libx264": {"preset": "veryfast"}},
     ),
-    "ffv1": Codec(encoders=("ffv1",), containers=(".mkv",), pixel_format="bgr0", is_lossless=True),
+    # Without loss: the arrays come back equal.
+    "ffv1": Codec(encoders=("ffv1",), containers=(".mkv",), pixel_format="bgr0"),
     # Alpha is stored without loss, colours with 10 bits and little loss: what editors exchange.
     "prores4444": Codec(
         encoders=("prores_ks",),

@@ -15,6 +15,13 @@ from vos.video.types import FrameSource
 
 Backend = Literal["auto", "pyav", "images", "raw", "webcam", "decord"]
 
+# Endings of files that are taken for videos where a folder holds all kinds of files; a file that is named is opened
+# whatever its ending.
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv"}
+    | {".ts", ".webm", ".wmv", ".y4m"}
+)
+
 _CAMERA = re.compile(r"camera:(\d+)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
