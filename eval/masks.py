@@ -64,7 +64,8 @@ class LabelMap:
         return self.labels
 
     def mask(self, object_id: int) -> np.ndarray:
-        return (self.labels == object_id).view(np.uint8)
+        result: np.ndarray = (self.labels == object_id).view(np.uint8)
+        return result
 
     def planes(self, ids: tuple[int, ...], window: Window) -> np.ndarray:
         labels = self.labels[window]

@@ -190,7 +190,8 @@ def decode_frame(model: Seem, image: EncodedImage, prompts: PointPrompts) -> Ten
     """(n, h, w) mask logits of the objects of a referring image, one per set of rows, at 1/4 of the padded size."""
     output = model.decoder(image.pixels, DecoderInputs(visual=prompts), groups=frozenset({Group.OBJECT_QUERIES}))
     chosen = output.point_scores(prompts.positive).argmax(dim=2)
-    return output.mask_logits(Group.OBJECT_QUERIES, chosen)[:, 0]
+    result: Tensor = output.mask_logits(Group.OBJECT_QUERIES, chosen)[:, 0]
+    return result
 
 
 def _select(prompts: PointPrompts, index: int) -> PointPrompts:

@@ -32,7 +32,13 @@ def fetch_release(release: Release, folder: Path, *, revision: str | None = None
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     try:
         import huggingface_hub
-        from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+        # Documented names; its utils only forget to list them as exported.
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]
+            are_progress_bars_disabled,
+            disable_progress_bars,
+            enable_progress_bars,
+        )
     except ImportError:
         raise MissingExtraError(
             "fetching weights needs huggingface_hub: pip install 'seem-vos[hub]'; or place the file yourself and name "

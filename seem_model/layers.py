@@ -95,7 +95,8 @@ class MultiheadAttention(nn.Module):
         """(B, N, C) -> (B, heads, N, C / heads); part 0, 1, 2 is query, key, value."""
         weight = self.in_proj_weight.chunk(3)[part]
         bias = self.in_proj_bias.chunk(3)[part]
-        return F.linear(x, weight, bias).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        result: Tensor = F.linear(x, weight, bias).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        return result
 
     def project_keys(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values (B, N, C) as (B, heads, N, C / heads) each."""

@@ -39,4 +39,5 @@ class FrameResult:
 
     def mask_of(self, object_id: int) -> np.ndarray:
         """(H, W) bool: the pixels that `labels` gives to one object."""
-        return self.labels == object_id
+        result: np.ndarray = self.labels == object_id
+        return result

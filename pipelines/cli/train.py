@@ -97,6 +97,7 @@ _PROBABILITY = click.FloatRange(0, 1)
 @click.pass_context
 def train(
     context: click.Context,
+    /,
     data: Path | None,
     output: Path,
     device: str,

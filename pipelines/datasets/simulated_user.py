@@ -45,4 +45,5 @@ def central_stroke(mask: np.ndarray) -> np.ndarray:
         layer = eroded
     deep = (ridge >= max(1.0, _SHALLOWEST * level)).astype(np.uint8)
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (STROKE_WIDTH, STROKE_WIDTH))
-    return (cv2.dilate(deep, brush)[1:-1, 1:-1] != 0) & mask
+    result: np.ndarray = (cv2.dilate(deep, brush)[1:-1, 1:-1] != 0) & mask
+    return result

@@ -173,4 +173,5 @@ def _texture(rng: np.random.Generator, height: int, width: int, tint: np.ndarray
     for cell, strength in ((40, 24.0), (10, 16.0), (3, 6.0)):
         noise = rng.normal(size=(height // cell + 2, width // cell + 2, 3)).astype(np.float32) * strength
         layers += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(layers + tint, 0, 255).astype(np.uint8)
+    result: np.ndarray = np.clip(layers + tint, 0, 255).astype(np.uint8)
+    return result

@@ -52,7 +52,8 @@ class _ClipDataset(Dataset[tuple[Tensor, ...]]):
         )
 
     def __len__(self) -> int:
-        return (self.settings.steps - self.first_step) * (self.clips.stop - self.clips.start)
+        count: int = (self.settings.steps - self.first_step) * (self.clips.stop - self.clips.start)
+        return count
 
     def __getitem__(self, item: int) -> tuple[Tensor, ...]:
         s = self.settings

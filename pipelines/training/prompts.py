@@ -87,7 +87,7 @@ def _stroke(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     width = int(rng.integers(2, max(3, mask.shape[0] // 28)))
     cv2.polylines(canvas, [np.round(path).astype(np.int32)], False, 1.0, width)
     if rng.random() < 0.85:
-        inside = canvas * mask
+        inside: np.ndarray = canvas * mask
         if inside.sum() >= 6:
             return inside
     return canvas

@@ -77,7 +77,8 @@ class DecoderLayer(nn.Module):
         x = self.norms[0](queries + self.to_prompts(queries, prompts, prompts, prompt_bias))
         x = self.norms[1](x + self.to_image(x, image + position, image, mask_bias))
         x = self.norms[2](x + self.to_queries(x, x, x))
-        return self.norms[3](x + self.feed_forward(x))
+        result: Tensor = self.norms[3](x + self.feed_forward(x))
+        return result
 
 
 class BoundaryHead(nn.Module):
@@ -113,7 +114,8 @@ class BoundaryHead(nn.Module):
         hints = torch.stack([logits.clamp(-8, 8) * 0.25, previous * 2 - 1, finest * 0.25], 2).flatten(0, 1)
         x = F.interpolate(self.from_mid(mid), scale_factor=2, mode="bilinear", align_corners=False)
         x = (x + self.from_hints(hints)).unflatten(0, (batch, objects)) + mask_features[:, None]
-        return self.out(self.blocks(F.relu(x.flatten(0, 1)))).view_as(logits) + self.finest_weight * finest
+        result: Tensor = self.out(self.blocks(F.relu(x.flatten(0, 1)))).view_as(logits) + self.finest_weight * finest
+        return result
 
 
 class MaskDecoder(nn.Module):

@@ -55,7 +55,8 @@ class Attention(nn.Module):
         """queries (N, Q, D), keys and values (N, K, D), bias (N, 1 or Q, K) or None -> (N, Q, D)."""
 
         def heads(x: Tensor) -> Tensor:
-            return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            result: Tensor = x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            return result
 
         attended = F.scaled_dot_product_attention(
             heads(self.query(queries)),
@@ -63,7 +64,8 @@ class Attention(nn.Module):
             heads(self.value(values)),
             attn_mask=None if bias is None else bias[:, None],
         )
-        return self.out(attended.transpose(1, 2).flatten(2))
+        result: Tensor = self.out(attended.transpose(1, 2).flatten(2))
+        return result
 
 
 def upsample_to(x: Tensor, like: Tensor) -> Tensor:

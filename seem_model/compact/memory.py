@@ -85,7 +85,8 @@ class MaskEncoder(nn.Module):
         x = self.from_maps(self.stem(maps.flatten(0, 1))).unflatten(0, (batch, objects)) + image
         if offset is not None:
             x = x + offset[..., None, None]
-        return self.blocks(x.flatten(0, 1)).unflatten(0, (batch, objects))
+        result: Tensor = self.blocks(x.flatten(0, 1)).unflatten(0, (batch, objects))
+        return result
 
 
 class MemoryPrompter(nn.Module):
@@ -113,7 +114,8 @@ class MemoryPrompter(nn.Module):
         tokens = self.tokens.expand(batch * objects, -1, -1)
         bias = (mask.flatten(0, 1) + 1e-3).log()[:, None]
         attended = self.attention(tokens, image + position, image, bias)
-        return self.norm(tokens + attended).unflatten(0, (batch, objects))
+        result: Tensor = self.norm(tokens + attended).unflatten(0, (batch, objects))
+        return result
 
 
 class MemoryEncoder(nn.Module):

@@ -44,13 +44,15 @@ class CompactSEEM(nn.Module):
     def encode_image(self, images: Tensor) -> ImageFeatures:
         """images: (B, 3, H, W) uint8 or float RGB in 0..255, H and W divisible by 32."""
         x = (images.float() - PIXEL_MEAN) / PIXEL_SCALE
-        return self.pyramid(self.trunk(x.contiguous(memory_format=torch.channels_last)))
+        result: ImageFeatures = self.pyramid(self.trunk(x.contiguous(memory_format=torch.channels_last)))
+        return result
 
     def remember(
         self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor | None = None
     ) -> FrameMemory:
         """Encodes a frame with its masks (B, O, H/4, W/4) for later frames to read."""
-        return self.memory_encoder(features, masks, pinned=pinned, valid=valid)
+        result: FrameMemory = self.memory_encoder(features, masks, pinned=pinned, valid=valid)
+        return result
 
     def reference_tokens(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
         """Visual sampler tokens of the annotated frame, kept for the whole video."""
@@ -73,7 +75,8 @@ class CompactSEEM(nn.Module):
         for frame in memory:
             untrusted = (frame.valid.clamp(min=1e-4)).log()[..., None]
             bias.append(untrusted.expand(-1, -1, frame.prompts.shape[2]))
-        return self.decoder(features, read, previous, PromptTokens(prompts, torch.cat(bias, 2)))
+        result: Decoded = self.decoder(features, read, previous, PromptTokens(prompts, torch.cat(bias, 2)))
+        return result
 
     def segment_prompt(
         self, features: ImageFeatures, positive: Tensor, negative: Tensor, kind: Tensor, passes: int = 2

@@ -74,7 +74,8 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.expand is None else _relu6(self.expand(x))
         y = self.project(_relu6(self.depthwise(y)))
-        return x + y if self.residual else y
+        result: Tensor = x + y if self.residual else y
+        return result
 
 
 class EfficientNetLite0(nn.Module):

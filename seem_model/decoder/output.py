@@ -53,7 +53,8 @@ class DecoderOutput:
         if rows is not None:
             embeddings = embeddings.gather(1, rows[:, :, None].expand(-1, -1, embeddings.shape[2]))
         logits = self.mask_features.logits(embeddings.flatten(0, 1)[None])
-        return logits[0].unflatten(0, embeddings.shape[:2])
+        result: Tensor = logits[0].unflatten(0, embeddings.shape[:2])
+        return result
 
     def point_scores(self, vectors: Tensor, group: Group | None = None) -> Tensor:
         """How well each query fits each object's prompt: its mean mask logit over the prompt's points.
@@ -105,4 +106,5 @@ class DecoderOutput:
 
 def unit(x: Tensor) -> Tensor:
     """Rows divided by their length, which is enlarged by 1e-7 (parity)."""
-    return x / (x.norm(dim=-1, keepdim=True) + 1e-7)
+    result: Tensor = x / (x.norm(dim=-1, keepdim=True) + 1e-7)
+    return result

@@ -47,7 +47,8 @@ class _Transformer(nn.Module):
         tokens = x.flatten(2).transpose(1, 2)
         for layer in self.encoder.layers:
             tokens = layer(tokens, positions)
-        return tokens.transpose(1, 2).unflatten(2, size)
+        result: Tensor = tokens.transpose(1, 2).unflatten(2, size)
+        return result
 
 
 class FpnPixelDecoder(nn.Module):

@@ -52,7 +52,8 @@ class DavisScribbles(VisualPrompt):
         for object_id, path in self.scribbles:
             pixels = np.trunc(path * (width - 1, height - 1))
             draw_lines(canvas, (pixels + 0.5,), brush, object_id)
-        return canvas == self.object_id
+        result: np.ndarray = canvas == self.object_id
+        return result
 
 
 def read_davis_scribbles(path: str | Path) -> list[DavisScribbles]:

@@ -106,4 +106,5 @@ def _guided_filter(guide: np.ndarray, source: np.ndarray, radius: int) -> np.nda
     offset = mean_p - slopes[0] * mr - slopes[1] * mg - slopes[2] * mb
     coefficients = mean(cv2.merge([*slopes, offset]))
     coefficients = cv2.resize(coefficients, (width, height), interpolation=cv2.INTER_LINEAR)
-    return (coefficients[..., :3] * guide).sum(2) + coefficients[..., 3]
+    result: np.ndarray = (coefficients[..., :3] * guide).sum(2) + coefficients[..., 3]
+    return result
