@@ -24,7 +24,7 @@ _OPTIONS: dict[str, tuple[str, str]] = {
     "direction": ("DIR", "Frames that the prompts that follow speak for: forward, backward, both.  [default: forward]"),
     "first-frame-stroke": ("PNG|JSON", "Strokes painted over the first frame, one colour per object; or polylines."),
     "stroke": ("PNG|JSON", "The same for the frame of --at (a JSON says itself which frames it is about)."),
-    "mask": ("PNG", "Index PNG or 0/255 PNG of the whole frame."),
+    "mask": ("PNG", "Index PNG or 0/255 picture of the whole frame; a soft border is cut at half."),
     "box": ("[ID:]X0,Y0,X1,Y1", "Box around the object, in pixels."),
     "point": ("[ID:]X,Y", "Point on the object, in pixels."),
     "negative-point": ("[ID:]X,Y", "Point beside the object."),
@@ -90,4 +90,6 @@ def said_prompts(
     listener.reserve([value for _, value in said])
     for name, value in said:
         listener.hear(name, value)
+    for note in listener.notes:
+        click.echo(f"vos: {note}", err=True)
     return listener.script()

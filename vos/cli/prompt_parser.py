@@ -42,11 +42,15 @@ class Listener:
         video: For times.
         source_options: Keyword arguments of `open_source`.
         names: Object id -> name of objects that are known already.
+
+    Attributes:
+        notes: What pictures were taken for, one line each.
     """
 
     def __init__(self, video: str, source_options: Mapping[str, Any], names: Mapping[int, str]) -> None:
         self._video = video
         self._source_options = source_options
+        self.notes: list[str] = []
         self._known = dict(names)
         self._reserved: set[int] = set(names)
         self._prompts: list[Prompt] = []
@@ -146,7 +150,9 @@ class Listener:
         self._add(self._of_object(found, f"--stroke {value}"))
 
     def add_mask(self, value: str) -> None:
-        self._add(self._of_object(read_masks(Path(value), frame=self._frame), f"--mask {value}"))
+        self._add(
+            self._of_object(read_masks(Path(value), frame=self._frame, on_note=self.notes.append), f"--mask {value}")
+        )
 
     def add_box(self, value: str) -> None:
         self._add([box_from_argument(value, frame=self._frame, object_id=self._object or 1)])
@@ -164,7 +170,7 @@ class Listener:
         self._add([Text(value, frame=self._frame, object_id=self._object or 1, source="--text")])
 
     def add_reference_mask(self, value: str) -> None:
-        self._add_reference(read_masks(Path(value)), f"--reference-mask {value}")
+        self._add_reference(read_masks(Path(value), on_note=self.notes.append), f"--reference-mask {value}")
 
     def add_reference_stroke(self, value: str) -> None:
         self._add_reference(read_strokes(Path(value)), f"--reference-stroke {value}")

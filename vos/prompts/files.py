@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from vos.errors import PromptError
 from vos.files.regular_file import check_regular_file
 from vos.prompts.base import Prompt
-from vos.prompts.label_image import read_label_image
+from vos.prompts.label_image import described, read_labels
 from vos.prompts.mask import Mask
 from vos.prompts.script_json import read_prompt_script
 from vos.prompts.stroke import Stroke
@@ -17,13 +18,20 @@ from vos.prompts.stroke import Stroke
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def read_masks(path: str | Path, *, frame: int = 0) -> list[Mask]:
-    """One `Mask` per object of a PNG file, ascending ids: palette, grey or RGB(A), see docs/prompts.md.
+def read_masks(path: str | Path, *, frame: int = 0, on_note: Callable[[str], None] = lambda note: None) -> list[Mask]:
+    """One `Mask` per object of a picture file, ascending ids: palette, grey or RGB(A), see docs/prompts.md.
+
+    Args:
+        path: PNG, TIFF, BMP, WebP or JPEG.
+        frame: Index of the frame that the masks belong to.
+        on_note: Called with one line that says what the picture was taken for.
 
     Raises:
-        PromptError: the file cannot be read or holds no object.
+        PromptError: the file cannot be read, holds no object, or can be read in more than one way.
     """
-    labels = read_label_image(path, painted=False)
+    reading = read_labels(path, painted=False)
+    on_note(f"{path}: {described(reading)}")
+    labels = reading.labels
     return [Mask(labels == i, object_id=i, frame=frame, source=str(path)) for i in _ids(labels)]
 
 
@@ -33,7 +41,7 @@ def read_painted_strokes(path: str | Path, *, frame: int = 0) -> list[Stroke]:
     Raises:
         PromptError: the file cannot be read, nothing is painted, or its colours cannot be told apart.
     """
-    labels = read_label_image(path, painted=True)
+    labels = read_labels(path, painted=True).labels
     return [Stroke.painted(labels == i, object_id=i, frame=frame, source=str(path)) for i in _ids(labels)]
 
 

@@ -1,109 +1,168 @@
 """A picture with one colour per object -> an index map. docs/prompts.md states the rules for users.
 
-Two families of files come in. *Index maps* (palette or grey PNG, as DAVIS and YouTube-VOS have them) carry the
-object ids themselves. *Painted pictures* (RGB or RGBA from a paint program) carry colours, and paint programs
-smooth the edges of what they paint, so that a red stroke on black comes with dozens of darker reds. Those must
-not become objects: `solid_colours` decides which colours are objects and which are edges.
+Three families of files come in. *Index maps* (palette or grey PNG, as DAVIS and YouTube-VOS have them) carry the
+object ids themselves. *Masks* show one object in white or in one colour, with a border that may be soft
+(`grey_mask`). *Painted pictures* carry one colour per object (`painted_colours`). This module tells them apart.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from vos.errors import PromptError
-from vos.files.palette import DAVIS_PALETTE, davis_index_of
+from vos.files.palette import DAVIS_PALETTE
+from vos.prompts.grey_mask import REMEDY, VOID, Reading, read_grey
 from vos.prompts.image_file import opened_image
+from vos.prompts.painted_colours import ids_of_colours, packed_rgb, solid_colours
 
-VOID = 255
-# Two objects whose colours differ by less than this in every channel cannot be told apart from noise.
-# The closest colours of the DAVIS palette differ by 32.
-MIN_COLOUR_DISTANCE = 16
-# How far (per channel) a smoothed edge may lie off the straight line between the two colours that it mixes.
-_BLEND_TOLERANCE = 8.0
-# A smoothed edge is at most this many pixels wide.
-_EDGE_REACH = 3
-# A colour that never fills 3x3 pixels and has fewer pixels than this could be dirt as well as a stroke.
-_MIN_THIN_PIXELS = 16
-_MAX_COLOURS = 4096
-_MAX_PAINTED_OBJECTS = 255
+# Formats of masks. Strokes come from paint programs, which all write PNG.
+_MASK_FORMATS = ("PNG", "TIFF", "BMP", "WEBP", "JPEG")
+_VOID_COLOUR = tuple(int(c) for c in DAVIS_PALETTE[VOID])
+# Channels that differ by less than this are a grey that went through a lossy file.
+_GREY_TOLERANCE = 8
+# Shades of one colour: how far a pixel may lie off the line from black to the purest one, per channel.
+_SHADE_TOLERANCE = 10.0
+# A picture with more colours than this is no painting in flat colours.
+_PHOTOGRAPH_COLOURS = 256
 
 
 def read_label_image(path: str | Path, *, painted: bool) -> np.ndarray:
-    """Object ids of a PNG file.
-
-    Args:
-        path: The PNG file.
-        painted: The picture was painted by hand: smoothed edges are looked for in palette images too.
+    """Object ids of a picture file; `read_labels` also tells what it was taken for.
 
     Returns:
         (H, W) uint16 labels, 0 is background.
+    """
+    return read_labels(path, painted=painted).labels
+
+
+def read_labels(path: str | Path, *, painted: bool) -> Reading:
+    """Object ids of a picture file, and how they were found.
+
+    Args:
+        path: A PNG; masks may also be TIFF, BMP, WebP or JPEG.
+        painted: The picture was painted by hand: smoothed edges are looked for in palette images too.
 
     Raises:
-        PromptError: not a readable PNG, nothing in it, or colours that cannot be told apart.
+        PromptError: not a readable picture, nothing in it, or objects that cannot be told apart.
     """
     path = Path(path)
-    with opened_image(path, ("PNG",)) as image:
-        labels = _labels_of(image, painted, str(path))
-    if not labels.any():
+    with opened_image(path, ("PNG",) if painted else _MASK_FORMATS) as image:
+        reading = _reading_of(image, painted, str(path))
+    if not reading.labels.any():
         raise PromptError(
             f"{path}: nothing is painted (black, index 0 and what is less than half opaque are background)"
         )
-    return labels
+    return reading
 
 
-def _labels_of(image: Image.Image, painted: bool, where: str) -> np.ndarray:
-    if image.mode == "P" and (not painted or _is_index_map(image)):
-        labels = _void_removed(np.array(image))
-        return _without_edges(labels, image, where) if painted else labels
+def described(reading: Reading) -> str:
+    """What a picture was taken for, in one line: `1 object, 1,310 pixels, soft border, cut at half`."""
+    ids, counts = np.unique(reading.labels[reading.labels > 0], return_counts=True)
+    if len(ids) == 1:
+        name = "" if ids[0] == 1 else f" (id {ids[0]})"
+        objects = f"1 object{name}, {counts[0]:,} pixels"
+    else:
+        shown = ", ".join(f"{i}: {n:,}" for i, n in zip(ids[:8].tolist(), counts[:8].tolist(), strict=True))
+        objects = f"{len(ids)} objects, pixels by id {shown}{', ...' if len(ids) > 8 else ''}"
+    return f"{objects}, {reading.note}" if reading.note else objects
+
+
+def _reading_of(image: Image.Image, painted: bool, where: str) -> Reading:
+    if image.mode == "P" and _is_index_map(image, painted):
+        return _of_index_map(image, painted, where)
     if image.mode == "1":
-        return np.array(image).astype(np.uint16)
-    if image.mode in ("I;16", "I"):
-        wide = np.array(image)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise PromptError(f"{where}: grey values outside 0..65535 are not object ids")
-        return wide.astype(np.uint16)
-    if image.mode == "L":
-        grey = np.array(image)
-        values = np.unique(grey)
-        # 255 next to other greys is either white paint with smoothed edges, or the void label of an index map.
-        if values[-1] == VOID and len(values) > 2:
-            classes = solid_colours(_grey_as_rgb(grey), grey != 0, where)
-            grey = classes[..., 0]
-        return _void_removed(grey)
-    if image.mode in ("RGB", "RGBA", "LA", "P"):
-        rgba = np.array(image.convert("RGBA"))
-        rgb = rgba[..., :3]
-        drawn = (rgba[..., 3] >= 128) & rgb.any(axis=2)
-        if drawn.all():
-            raise PromptError(f"{where}: every pixel is painted; leave the background transparent or black")
-        return _ids_of_colours(solid_colours(rgb, drawn, where))
-    raise PromptError(f"{where}: PNG of mode {image.mode} is not supported; save it as RGBA, RGB, palette or grey")
+        grey = np.array(image).astype(np.uint16) * 255
+        return read_grey(grey, where, ids_allowed=image.format != "JPEG")
+    if image.mode.startswith("I") or image.mode == "F":
+        return _of_wide_grey(np.array(image), where)
+    if image.mode == "L" and "transparency" not in image.info:
+        return read_grey(np.array(image), where, ids_allowed=not _is_lossy(image))
+    if image.mode in ("L", "LA", "La", "P", "PA", "RGB", "RGBA"):
+        return _of_colours(np.array(image.convert("RGBA")), painted, _is_lossy(image), where)
+    raise PromptError(
+        f"{where}: a picture of mode {image.mode} is not supported; save it as RGBA, RGB, palette or grey"
+    )
 
 
-def _void_removed(index: np.ndarray) -> np.ndarray:
+def _is_lossy(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "WEBP")
+
+
+def _of_wide_grey(values: np.ndarray, where: str) -> Reading:
+    """Grey of more than 8 bits: whole numbers 0..65535, or real numbers 0..1."""
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all() or values.min() < 0:
+            raise PromptError(f"{where}: real numbers must lie in 0..1 to be a mask: {REMEDY}")
+        if values.max() <= 1:
+            return read_grey(np.round(values * 65535), where, wide=True, ids_allowed=False)
+        if (values != np.round(values)).any():
+            raise PromptError(f"{where}: real numbers must lie in 0..1 to be a mask: {REMEDY}")
+    if values.min() < 0 or values.max() > 65535:
+        raise PromptError(f"{where}: grey values outside 0..65535 are not object ids")
+    # A wide picture that holds no more than 8 bits is read like one of 8 bits.
+    return read_grey(values, where, wide=bool(values.max() > VOID))
+
+
+# Palette pictures ---------------------------------------------------------------------------------------------------
+
+
+def _is_index_map(image: Image.Image, painted: bool) -> bool:
+    """Whether the indices are ids. Otherwise a picture was reduced to a palette, and its indices mean nothing.
+
+    Entry 0 is the background of an index map: black, or less than half opaque. Where it is neither, a painted picture
+    has its background in another entry; an index map with a palette of its own has none at all.
+    """
+    opaque = np.full(256, True)
+    transparency = image.info.get("transparency")
+    if isinstance(transparency, bytes):
+        opaque[: len(transparency)] = np.frombuffer(transparency, np.uint8)[:256] >= 128
+    elif isinstance(transparency, int):
+        opaque[transparency] = False
+    palette = _palette_of(image)
+    is_background = ~opaque | ~palette.any(axis=1)
+    if is_background[0]:
+        return True
+    used = np.unique(np.array(image))
+    return not (painted or is_background[used].any())
+
+
+def _palette_of(image: Image.Image) -> np.ndarray:
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    entries = np.array(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
+    palette[: len(entries)] = entries
+    return palette
+
+
+def _of_index_map(image: Image.Image, painted: bool, where: str) -> Reading:
+    index = np.array(image)
+    used = np.unique(index[index > 0])
+    colours = _palette_of(image)[used]
+    if (colours == used[:, None]).all():
+        return read_grey(index, where)
+    if _has_label_palette(image, used):
+        return _void_removed(index)
+    soft = _one_soft_object(np.array(image.convert("RGBA")), where) if len(used) > 1 else None
+    if soft is not None:
+        return soft
+    reading = _void_removed(index)
+    if painted:
+        return Reading(_without_edges(reading.labels, image, where), reading.note)
+    return reading
+
+
+def _void_removed(index: np.ndarray) -> Reading:
     """{0, 255} is one object (DAVIS-2016); 255 next to other ids is 'do not care' (DAVIS-2017): background."""
     labels = index.astype(np.uint16)
     void = index == VOID
-    others = (index != 0) & ~void
-    labels[void] = 0 if others.any() else 1
-    return labels
-
-
-def _is_index_map(image: Image.Image) -> bool:
-    """Whether entry 0 of the palette is a background: black, or less than half opaque.
-
-    Otherwise a painted picture was saved with a palette in arbitrary order, and its indices mean nothing.
-    """
-    transparency = image.info.get("transparency")
-    if isinstance(transparency, bytes):
-        transparent = len(transparency) > 0 and transparency[0] < 128
-    else:
-        transparent = transparency == 0
-    return transparent or not any((image.getpalette() or [0, 0, 0])[:3])
+    if not void.any():
+        return Reading(labels)
+    if not ((index != 0) & ~void).any():
+        return Reading(void.astype(np.uint16))
+    labels[void] = 0
+    return Reading(labels, f"value 255 is void ({np.count_nonzero(void):,} pixels), taken as background")
 
 
 def _has_label_palette(image: Image.Image, ids: np.ndarray) -> bool:
@@ -111,10 +170,7 @@ def _has_label_palette(image: Image.Image, ids: np.ndarray) -> bool:
 
     (The palette that comes with DAVIS is the one up to index 21 and the other from there on.)
     """
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    entries = np.array(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
-    palette[: len(entries)] = entries
-    used = palette[ids]
+    used = _palette_of(image)[ids]
     is_known = (used == DAVIS_PALETTE[ids]).all(axis=1) | (used == ids[:, None]).all(axis=1)
     return bool(is_known.all())
 
@@ -122,183 +178,96 @@ def _has_label_palette(image: Image.Image, ids: np.ndarray) -> bool:
 def _without_edges(labels: np.ndarray, image: Image.Image, where: str) -> np.ndarray:
     """Gives the edge colours of a painted palette image to the index whose colour they are closest to."""
     ids = np.unique(labels[labels != 0])
-    if len(ids) < 2 or _has_label_palette(image, ids):
+    if len(ids) < 2:
         return labels
     rgb = np.array(image.convert("RGB"))
     cleaned = solid_colours(rgb, labels != 0, where)
-    packed, result = _packed(cleaned), np.zeros_like(labels)
+    packed, result = packed_rgb(cleaned), np.zeros_like(labels)
     for object_id in ids:
         of_object = labels == object_id
-        colour = _packed(rgb[of_object][:1])[0]
+        colour = packed_rgb(rgb[of_object][:1])[0]
         # The object keeps its own pixels, and takes the edge pixels that were turned into its colour.
         result[(packed == colour) & (of_object | (result == 0))] = object_id
     return result
 
 
-def solid_colours(rgb: np.ndarray, drawn: np.ndarray, where: str) -> np.ndarray:
-    """Replaces smoothed edges of painted strokes by the colour of the stroke or by background (black).
-
-    A colour is an object when it fills a 3x3 square somewhere. A colour that does not is an edge when it lies
-    between an object and black, or among two objects and black, and all its pixels are beside these objects;
-    otherwise it is a thin stroke, an object too.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        drawn: (H, W) bool; all else is background.
-        where: Name of the file, for messages.
-
-    Returns:
-        (H, W, 3) uint8; 0 where the background is.
-
-    Raises:
-        PromptError: too many colours, two that are too close to each other or to black, or specks.
-    """
-    result = np.zeros_like(rgb)
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    if rows.size == 0:
-        return result
-    # Strokes cover little of a large picture. One pixel of margin, so that the border of the picture stays one.
-    window = np.s_[max(0, rows[0] - 1) : rows[-1] + 2, max(0, columns[0] - 1) : columns[-1] + 2]
-    palette = _Colours(rgb[window], drawn[window], where)
-    objects, edges = palette.sort_out()
-
-    final = np.zeros((len(palette.values), 3), dtype=np.uint8)
-    final[objects] = palette.values[objects].astype(np.uint8)
-    candidates = np.concatenate([palette.values[objects], np.zeros((1, 3))])
-    for i in edges:
-        nearest = int(np.argmin(((candidates - palette.values[i]) ** 2).sum(axis=1)))
-        final[i] = candidates[nearest].astype(np.uint8)
-    result[window] = final[palette.index]
-    return result
+# Colours ------------------------------------------------------------------------------------------------------------
 
 
-class _Colours:
-    """The distinct colours of a picture; number 0 is the background.
-
-    Attributes:
-        values: (N, 3) float64 RGB of each colour.
-        index: (H, W) uint16 number of the colour of each pixel.
-        has_core: (N,) bool: fills a 3x3 square somewhere. Beyond the picture counts as the same colour.
-        pixels: For each colour, the flat positions of its pixels.
-    """
-
-    def __init__(self, rgb: np.ndarray, drawn: np.ndarray, where: str) -> None:
-        self.where = where
-        self.drawn = drawn
-        colours, inverse = np.unique(_packed(rgb[drawn]), return_inverse=True)
-        if len(colours) > _MAX_COLOURS:
-            raise PromptError(
-                f"{where}: {len(colours)} colours look like a photograph or a lossy picture: paint with a hard brush "
-                "on a transparent or black layer, one colour per object, and save as PNG"
-            )
-        colours = np.concatenate([[0], colours])
-        self.values = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.float64)
-        self.index = np.zeros(drawn.shape, dtype=np.uint16)
-        self.index[drawn] = inverse + 1
-        square = np.ones((3, 3), dtype=np.uint8)
-        core = cv2.dilate(self.index, square) == cv2.erode(self.index, square)
-        self.has_core = np.zeros(len(colours), dtype=bool)
-        self.has_core[np.unique(self.index[core])] = True
-        flat = self.index.ravel()
-        order = np.argsort(flat, kind="stable")
-        self.pixels = np.split(order, np.cumsum(np.bincount(flat, minlength=len(colours)))[:-1])
-        self._beside: dict[int, np.ndarray] = {}
-        self._component: np.ndarray | None = None
-
-    def sort_out(self) -> tuple[list[int], list[int]]:
-        """Numbers of the colours that are objects, and of those that are edges."""
-        objects: list[int] = []
-        edges: list[int] = []
-        solid = np.flatnonzero(self.has_core)
-        for i in (int(i) for i in solid if i):
-            self._accept(i, objects)
-        # Brightest first: the edge of a thin stroke is darker than the stroke.
-        thin = (int(i) for i in np.flatnonzero(~self.has_core) if i)
-        for i in sorted(thin, key=lambda i: (-self.values[i].sum(), -len(self.pixels[i]), i)):
-            if self._is_edge(i, objects):
-                edges.append(i)
-            else:
-                self._accept(i, objects)
-        if len(objects) > 1:
-            for i in objects:
-                if not self.has_core[i] and len(self.pixels[i]) < _MIN_THIN_PIXELS:
-                    raise self._error(f"the few pixels of {self._name(i)} may be dirt or a smoothed edge")
-        return objects, edges
-
-    def _accept(self, i: int, objects: list[int]) -> None:
-        """Adds an object, unless its colour is too close to that of another or to black."""
-        if self.values[i].max() < MIN_COLOUR_DISTANCE:
-            raise self._error(f"{self._name(i)} cannot be told from a black background")
-        for j in objects:
-            if np.abs(self.values[i] - self.values[j]).max() < MIN_COLOUR_DISTANCE:
-                raise self._error(f"{self._name(j)} and {self._name(i)} are too close to be two objects")
-        if len(objects) == _MAX_PAINTED_OBJECTS:
-            raise self._error(f"more than {_MAX_PAINTED_OBJECTS} colours")
-        objects.append(i)
-
-    def _is_edge(self, i: int, objects: list[int]) -> bool:
-        """Whether colour `i` mixes an object with black, or two objects and black, right beside all of them."""
-        near = [a for a in objects if self._near(a).ravel()[self.pixels[i]].all()]
-        return any(_is_mixture(self.values[i], self.values[[a, b]]) for a in near for b in near)
-
-    def _near(self, a: int) -> np.ndarray:
-        """(H, W) bool: where the edges of object `a` can be."""
-        near = self._beside.get(a)
-        if near is None:
-            if self.has_core[a]:
-                reach = np.ones((2 * _EDGE_REACH + 1,) * 2, dtype=np.uint8)
-                near = cv2.dilate((self.index == a).view(np.uint8), reach).view(bool)
-            else:
-                # A smoothed line of one or two pixels may reach its full colour in a few places only.
-                near = np.isin(self._components(), np.unique(self._components().ravel()[self.pixels[a]]))
-            self._beside[a] = near
-        return near
-
-    def _components(self) -> np.ndarray:
-        if self._component is None:
-            self._component = cv2.connectedComponents(self.drawn.view(np.uint8), connectivity=8)[1]
-        return self._component
-
-    def _error(self, problem: str) -> PromptError:
-        return PromptError(
-            f"{self.where}: {problem}: paint with a hard brush (no smoothing), one clearly different colour per "
-            "object, and save as PNG"
-        )
-
-    def _name(self, i: int) -> str:
-        return "#{:02x}{:02x}{:02x}".format(*(int(c) for c in self.values[i]))
+def _of_colours(rgba: np.ndarray, painted: bool, is_lossy: bool, where: str) -> Reading:
+    rgb, alpha = rgba[..., :3], rgba[..., 3]
+    visible = alpha >= 128
+    if not visible.any():
+        if alpha.any() or rgb.any():
+            raise PromptError(f"{where}: every pixel is transparent; save the picture without alpha, or paint on it")
+        return Reading(np.zeros(visible.shape, np.uint16))
+    # A fully opaque picture says nothing by its alpha.
+    cut_out = not visible.all()
+    if cut_out and not rgb[visible].any():
+        return read_grey(alpha, where, ids_allowed=False)
+    grey = _grey_of(rgb, alpha)
+    if grey is not None and not painted:
+        return read_grey(grey, where, ids_allowed=not is_lossy and bool((alpha[visible] == 255).all()))
+    soft = _one_soft_object(rgba, where)
+    if soft is not None:
+        return soft
+    drawn = visible & rgb.any(axis=2)
+    try:
+        if drawn.all():
+            raise PromptError(f"{where}: every pixel is painted; leave the background transparent or black")
+        return _of_flat_colours(rgb, drawn, where)
+    except PromptError:
+        # A cut-out: the object as it looks, on nothing.
+        if painted or not cut_out or len(np.unique(packed_rgb(rgb[visible]))) < _PHOTOGRAPH_COLOURS:
+            raise
+        reading = read_grey(alpha, where, ids_allowed=False)
+        return Reading(reading.labels, "a cut-out: what is opaque is the object")
 
 
-def _is_mixture(colour: np.ndarray, ends: np.ndarray) -> bool:
-    """Whether an RGB colour is a mixture of two (2, 3) colours and black, within the tolerance.
-
-    That is what alpha blending makes of a smoothed stroke over another one. The two may be the same colour.
-    """
-    shares = np.linalg.lstsq(ends.T, colour, rcond=None)[0].clip(0.0, 1.0)
-    shares /= max(1.0, shares.sum())
-    return bool(np.abs(shares @ ends - colour).max() <= _BLEND_TOLERANCE)
-
-
-def _ids_of_colours(rgb: np.ndarray) -> np.ndarray:
-    """DAVIS colours keep their index; the others take the lowest free ids, highest (r, g, b) first."""
-    packed = _packed(rgb)
-    colours = [int(c) for c in np.unique(packed) if c]
-    known = {c: davis_index_of((c >> 16, (c >> 8) & 255, c & 255)) for c in colours}
-    ids = {c: index for c, index in known.items() if index is not None}
-    free = iter(i for i in range(1, len(colours) + 256) if i not in set(ids.values()))
-    for colour in sorted((c for c in colours if known[c] is None), reverse=True):
-        ids[colour] = next(free)
-    labels = np.zeros(packed.shape, dtype=np.uint16)
-    for colour, object_id in ids.items():
-        labels[packed == colour] = object_id
-    return labels
+def _of_flat_colours(rgb: np.ndarray, drawn: np.ndarray, where: str) -> Reading:
+    labels = ids_of_colours(solid_colours(rgb, drawn, where))
+    ids = set(np.unique(labels).tolist()) - {0}
+    void = labels == VOID
+    if VOID in ids and len(ids) > 1 and (rgb[void] == _VOID_COLOUR).all(axis=1).any():
+        labels[void] = 0
+        return Reading(labels, f"colour #e0e0c0 is void ({np.count_nonzero(void):,} pixels), taken as background")
+    return Reading(labels)
 
 
-def _packed(rgb: np.ndarray) -> np.ndarray:
-    wide = rgb.astype(np.int32)
-    packed: np.ndarray = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
-    return packed
+def _grey_of(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray | None:
+    """(H, W) uint8 of a picture without colour, fainter where it is less opaque; None where there is colour."""
+    seen = rgb[alpha > 0]
+    spread = int((seen.max(axis=1) - seen.min(axis=1)).max())
+    if spread > (_GREY_TOLERANCE if seen.max() >= 128 else 0):
+        return None
+    covered = rgb[..., 1].astype(np.uint32) * alpha
+    grey: np.ndarray = ((covered + 127) // 255).astype(np.uint8)
+    return grey
 
 
-def _grey_as_rgb(grey: np.ndarray) -> np.ndarray:
-    return np.repeat(grey[..., None], 3, axis=2)
+def _one_soft_object(rgba: np.ndarray, where: str) -> Reading | None:
+    """One object in shades of one colour on black, or None: then the colours have to be told apart."""
+    rgb, alpha = rgba[..., :3].astype(np.float64), rgba[..., 3].astype(np.float64) / 255
+    shade = rgb.max(axis=2) * alpha
+    top = shade.max()
+    if top < 64:
+        return None
+    brightest = shade >= top - 1
+    pure = rgb[brightest].mean(axis=0)
+    pure = pure / pure.max()
+    visible = alpha > 0
+    off = np.abs(rgb - rgb.max(axis=2, keepdims=True) * pure)[visible]
+    if off.max() > _SHADE_TOLERANCE:
+        return None
+    coverage = np.round(shade * (255 / top)).astype(np.uint8)
+    if len(np.unique(coverage)) < 3:
+        return None
+    try:
+        reading = read_grey(coverage, where, ids_allowed=False)
+    except PromptError:
+        return None
+    colours, counts = np.unique(packed_rgb(rgba[..., :3][brightest]), return_counts=True)
+    colour = int(colours[counts.argmax()])
+    flat = np.array([[[colour >> 16, (colour >> 8) & 255, colour & 255]]], np.uint8)
+    object_id = int(ids_of_colours(flat)[0, 0])
+    return Reading((reading.labels * object_id).astype(np.uint16), reading.note)

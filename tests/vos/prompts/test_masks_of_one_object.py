@@ -1,0 +1,147 @@
+"""Masks as painters and tools write them: one object in, the same object out, or one line that says why not."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.vos.prompts.ways_to_write_masks import WAYS, random_object
+from vos.errors import PromptError
+from vos.files.palette import DAVIS_PALETTE
+from vos.prompts import read_masks
+
+# What cannot be told for certain is refused: which of black and white is the object, or whether white is void.
+REFUSED = {
+    "L inverted": "Invert the picture",
+    "L inverted and soft": "Invert the picture",
+    "RGB red on white": "leave the background transparent or black",
+}
+
+
+def read_way(way: str, mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """The one object that is read back, and its id. Raises PromptError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mask.png"
+        WAYS[way](mask, path)
+        masks = read_masks(path)
+    assert len(masks) == 1, f"{way}: {len(masks)} objects"
+    return masks[0].pixels, masks[0].object_id
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_one_object_is_the_same_object_in_forty_ways_of_writing_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mask = random_object(rng, int(rng.integers(200, 380)), int(rng.integers(200, 380)))
+    assert len(WAYS) >= 40
+    for way in WAYS:
+        try:
+            pixels, _ = read_way(way, mask)
+        except PromptError as error:
+            assert "\n" not in str(error)
+            assert "mask.png" in str(error)
+            assert way in REFUSED, f"{way} is refused: {error}"
+            continue
+        off = np.count_nonzero(pixels ^ mask)
+        assert abs(int(pixels.sum()) - int(mask.sum())) <= 0.03 * mask.sum(), f"{way}: another area"
+        assert off <= 0.1 * mask.sum(), f"{way}: another place"
+
+
+def test_what_white_means_does_not_depend_on_the_mode() -> None:
+    mask = random_object(np.random.default_rng(1), 160, 120)
+    for way in WAYS:
+        if way not in REFUSED and way not in ("L 0/128",):
+            assert read_way(way, mask)[1] == 1, way
+
+
+@pytest.mark.parametrize("way", sorted(REFUSED))
+def test_a_refusal_names_the_way_out(way: str) -> None:
+    mask = random_object(np.random.default_rng(2), 160, 120)
+    with pytest.raises(PromptError, match=REFUSED[way]):
+        read_way(way, mask)
+
+
+def disc(colour: int, size: tuple[int, int] = (160, 120)) -> np.ndarray:
+    canvas = np.zeros(size[::-1], np.uint8)
+    cv2.circle(canvas, (50, 60), 20, colour, -1)
+    return canvas
+
+
+def save(path: Path, array: np.ndarray) -> Path:
+    Image.fromarray(array).save(path)
+    return path
+
+
+def ids_in(path: Path) -> dict[int, int]:
+    return {mask.object_id: int(mask.pixels.sum()) for mask in read_masks(path)}
+
+
+def test_void_is_void_in_every_mode(tmp_path: Path) -> None:
+    labels = disc(255)
+    cv2.rectangle(labels, (90, 30), (130, 90), 255, -1)
+    cv2.circle(labels, (50, 60), 17, 1, -1)
+    cv2.rectangle(labels, (93, 33), (127, 87), 2, -1)
+    palette = Image.fromarray(labels).convert("P")
+    palette.putpalette(DAVIS_PALETTE.tobytes())
+    palette.save(tmp_path / "p.png")
+    expected = {1: int((labels == 1).sum()), 2: int((labels == 2).sum())}
+    assert ids_in(tmp_path / "p.png") == expected
+    assert ids_in(save(tmp_path / "l.png", labels)) == expected
+    assert ids_in(save(tmp_path / "rgb.png", DAVIS_PALETTE[labels])) == expected
+    assert ids_in(save(tmp_path / "grey_rgb.png", np.repeat(labels[..., None], 3, axis=2))) == expected
+
+
+def test_an_object_of_a_16_bit_index_map_keeps_its_id(tmp_path: Path) -> None:
+    labels = disc(0).astype(np.uint16)
+    labels[10:40, 10:40], labels[60:90, 60:90] = 300, 301
+    assert list(ids_in(save(tmp_path / "two.png", labels))) == [300, 301]
+    labels[labels == 301] = 0
+    assert list(ids_in(save(tmp_path / "one.png", labels))) == [300]
+
+
+def test_ids_that_a_filter_has_mixed_are_refused(tmp_path: Path) -> None:
+    labels = disc(3)
+    cv2.rectangle(labels, (90, 30), (130, 90), 6, -1)
+    mixed = cv2.resize(labels, (320, 240), interpolation=cv2.INTER_LINEAR)
+    assert len(np.unique(mixed)) > 4
+    with pytest.raises(PromptError, match="resize index pictures with nearest neighbour"):
+        read_masks(save(tmp_path / "m.png", mixed))
+    one = cv2.resize(disc(3), (320, 240), interpolation=cv2.INTER_LINEAR)
+    found = ids_in(save(tmp_path / "one.png", one))
+    assert list(found) == [3]
+    assert abs(found[3] - 4 * int((disc(3) > 0).sum())) < 0.03 * found[3]
+
+
+def test_white_beside_another_grey_is_refused_when_it_may_be_an_object(tmp_path: Path) -> None:
+    labels = disc(127)
+    cv2.rectangle(labels, (90, 30), (130, 90), 255, -1)
+    with pytest.raises(PromptError, match="white could be an object or, as in DAVIS, void"):
+        read_masks(save(tmp_path / "m.png", labels))
+
+
+def test_many_ids_with_hard_borders_are_an_index_map(tmp_path: Path) -> None:
+    blocks = np.arange(1, 121, dtype=np.uint8).reshape(10, 12)
+    labels = np.kron(np.random.default_rng(0).permuted(blocks), np.ones((9, 9), np.uint8))
+    labels[:4] = 0
+    assert len(read_masks(save(tmp_path / "m.png", labels))) == 120
+
+
+def test_thin_objects_of_an_index_map_are_kept(tmp_path: Path) -> None:
+    labels = disc(1)
+    cv2.line(labels, (60, 60), (150, 20), 2, 1)
+    assert list(ids_in(save(tmp_path / "m.png", labels))) == [1, 2]
+
+
+def test_what_a_picture_was_taken_for_is_told(tmp_path: Path) -> None:
+    notes: list[str] = []
+    soft = cv2.GaussianBlur(disc(255), (0, 0), 1)
+    path = save(tmp_path / "soft.png", soft)
+    read_masks(path, on_note=notes.append)
+    assert notes == [f"{path}: 1 object, {int((soft > 127).sum()):,} pixels, soft border, cut at half"]
