@@ -6,46 +6,135 @@ Names are imported on first use, so that `import vos` stays cheap (no torch, no 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from vos.version import __version__
 
-# Public name -> module that defines it.
-_EXPORTS: dict[str, str] = {
+if TYPE_CHECKING:
+    from seem_model.errors import ModelError
+    from vos.errors import OutputError, PromptError, UsageError, VideoError, VosError
+    from vos.export import MaskSink, OverlaySink, PalettePngSink, make_sink, to_supervision
+    from vos.files.palette import paint_overlay
+    from vos.prompts import (
+        Box,
+        Mask,
+        Points,
+        Polygon,
+        Prompt,
+        PromptScript,
+        ReferenceImage,
+        Removal,
+        Stroke,
+        Text,
+        read_masks,
+        read_strokes,
+    )
+    from vos.report import write_report
+    from vos.results import FrameResult
+    from vos.runs.convert import convert_run
+    from vos.runs.correction import correct_run, revise_run
+    from vos.runs.track_script import track_script
+    from vos.runs.verify import verify_run
+    from vos.tracking.load_model import load_model
+    from vos.tracking.memory_bank import MemoryPolicy
+    from vos.tracking.track_video import track_video
+    from vos.tracking.tracker import VideoTracker
+    from vos.video import Frame, FrameSource, VideoInfo, open_source
+
+__all__ = [
+    "Box",
+    "Frame",
+    "FrameResult",
+    "FrameSource",
+    "Mask",
+    "MaskSink",
+    "MemoryPolicy",
+    "ModelError",
+    "OutputError",
+    "OverlaySink",
+    "PalettePngSink",
+    "Points",
+    "Polygon",
+    "Prompt",
+    "PromptError",
+    "PromptScript",
+    "ReferenceImage",
+    "Removal",
+    "Stroke",
+    "Text",
+    "UsageError",
+    "VideoError",
+    "VideoInfo",
+    "VideoTracker",
+    "VosError",
+    "__version__",
+    "convert_run",
+    "correct_run",
+    "load_model",
+    "make_sink",
+    "open_source",
+    "paint_overlay",
+    "read_masks",
+    "read_strokes",
+    "revise_run",
+    "to_supervision",
+    "track_script",
+    "track_video",
+    "verify_run",
+    "write_report",
+]
+
+# Public name -> module that defines it; the same as the imports above, which only type checkers and editors read.
+_HOMES = {
     "Box": "vos.prompts",
     "Frame": "vos.video",
     "FrameResult": "vos.results",
     "FrameSource": "vos.video",
     "Mask": "vos.prompts",
+    "MaskSink": "vos.export",
     "MemoryPolicy": "vos.tracking.memory_bank",
+    "ModelError": "seem_model.errors",
+    "OutputError": "vos.errors",
+    "OverlaySink": "vos.export",
+    "PalettePngSink": "vos.export",
     "Points": "vos.prompts",
     "Polygon": "vos.prompts",
     "Prompt": "vos.prompts",
+    "PromptError": "vos.errors",
+    "PromptScript": "vos.prompts",
+    "ReferenceImage": "vos.prompts",
+    "Removal": "vos.prompts",
     "Stroke": "vos.prompts",
+    "Text": "vos.prompts",
+    "UsageError": "vos.errors",
+    "VideoError": "vos.errors",
     "VideoInfo": "vos.video",
     "VideoTracker": "vos.tracking.tracker",
     "VosError": "vos.errors",
+    "convert_run": "vos.runs.convert",
     "correct_run": "vos.runs.correction",
     "load_model": "vos.tracking.load_model",
+    "make_sink": "vos.export",
     "open_source": "vos.video",
     "paint_overlay": "vos.files.palette",
     "read_masks": "vos.prompts",
     "read_strokes": "vos.prompts",
-    "PromptScript": "vos.prompts",
-    "Removal": "vos.prompts",
     "revise_run": "vos.runs.correction",
+    "to_supervision": "vos.export",
     "track_script": "vos.runs.track_script",
     "track_video": "vos.tracking.track_video",
+    "verify_run": "vos.runs.verify",
+    "write_report": "vos.report",
 }
 
-__all__ = ["__version__", *_EXPORTS]
+if not TYPE_CHECKING:
+    # A type checker would take this for the promise that every name exists.
 
-
-def __getattr__(name: str) -> Any:
-    module = _EXPORTS.get(name)
-    if module is None:
-        raise AttributeError(f"module 'vos' has no attribute {name!r}")
-    return getattr(importlib.import_module(module), name)
+    def __getattr__(name: str) -> object:
+        module = _HOMES.get(name)
+        if module is None:
+            raise AttributeError(f"module 'vos' has no attribute {name!r}")
+        return getattr(importlib.import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -36,9 +36,9 @@ from pipelines.fleet.job_store import Journal
 from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, PromptSource
 from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
 from pipelines.fleet.worker_pool import Crew
-from vos import __version__
 from vos.errors import OutputError, UsageError
 from vos.runs.folder import OutputFolder, write_json
+from vos.version import __version__
 
 FORMAT_VERSION = 1
 JOURNAL = "journal.sqlite"

@@ -41,7 +41,7 @@ _CONTROL_CHARACTERS = re.compile(r"\n(?!  )|[\x00-\x09\x0b-\x1f\x7f]")
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    from vos import __version__
+    from vos.version import __version__
 
     click.echo(f"vos {__version__}")
     ctx.exit()

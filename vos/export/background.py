@@ -10,7 +10,7 @@ from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
 
-class BackgroundSink:
+class BackgroundSink(MaskSink):
     """Passes frames to several sinks from one thread, in order, through a bounded queue.
 
     An exception in a sink is raised by the next `write`, or by `close`; frames after it are dropped.

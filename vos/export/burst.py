@@ -13,17 +13,18 @@ import numpy as np
 from vos.errors import OutputError
 from vos.export.context import ExportContext
 from vos.export.rle_json import read_json_file, to_json
+from vos.export.sink import MaskSink
 from vos.export.spool import Spool
 from vos.files.rle import decode_counts, encode_counts
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
 
-class BurstSink:
+class BurstSink(MaskSink):
     """One sequence in the form of BURST; an object is in a frame's dictionary where it has a pixel."""
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
+        self.path = Path(path)
         self._context = context or ExportContext()
         self._info: VideoInfo | None = None
         self._frames: Spool | None = None

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from vos.export.sink import MaskSink
 from vos.files.atomic import replacing
 from vos.files.index_png import make_folder
 from vos.files.palette import paint_overlay
@@ -27,7 +28,7 @@ def spread_frames(count: int, tiles: int = _SPREAD) -> tuple[int, ...]:
     return tuple(sorted({round(i) for i in np.linspace(0, count - 1, min(tiles, count))}))
 
 
-class ContactSheetSink:
+class ContactSheetSink(MaskSink):
     """Writes a PNG grid of overlaid frames, each with its index and time.
 
     Args:
@@ -35,8 +36,8 @@ class ContactSheetSink:
         frames: Which frames; None for six spread over the video.
     """
 
-    def __init__(self, path: Path, frames: Sequence[int] | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, frames: Sequence[int] | None = None) -> None:
+        self.path = Path(path)
         self.frames = None if frames is None else tuple(frames)
         self._tiles: dict[int, np.ndarray] = {}
         self._stride = 1

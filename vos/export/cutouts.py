@@ -8,17 +8,18 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import OutputError
+from vos.export.sink import MaskSink
 from vos.files.atomic import replacing
 from vos.files.index_png import make_folder, png_name
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
 
-class CutoutSink:
+class CutoutSink(MaskSink):
     """`<folder>/00000.png` ...: the source's colours and alpha 255 where an object is; 0 in all channels elsewhere."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
 
     def open(self, info: VideoInfo) -> None:
         make_folder(self.folder)

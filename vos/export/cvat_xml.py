@@ -19,6 +19,7 @@ import numpy as np
 
 from vos.errors import OutputError
 from vos.export.context import ExportContext
+from vos.export.sink import MaskSink
 from vos.export.spool import Spool
 from vos.files.rle import mask_of_runs, runs_of
 from vos.results import FrameResult
@@ -27,7 +28,7 @@ from vos.video import Frame, VideoInfo
 OBJECT_ATTRIBUTE = "object_id"
 
 
-class _CvatSink:
+class _CvatSink(MaskSink):
     """What both kinds share: the shapes wait on disk until the number of frames, which stands before them, is known.
 
     Args:
@@ -37,8 +38,8 @@ class _CvatSink:
 
     mode = ""
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
+        self.path = Path(path)
         self._context = context or ExportContext()
         self._info: VideoInfo | None = None
         self._shapes: Spool | None = None
@@ -73,7 +74,7 @@ class CvatVideoSink(_CvatSink):
 
     mode = "interpolation"
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
         super().__init__(path, context)
         self._tracks = 0
         # Tracks of the frame before, which need an end if there is a further frame.

@@ -133,14 +133,14 @@ def find_formats(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parts))
 
 
-def make_sink(name: str, root: Path, context: ExportContext | None = None) -> MaskSink:
+def make_sink(name: str, root: str | Path, context: ExportContext | None = None) -> MaskSink:
     """A sink for the format `name` that writes to its place in the folder `root`.
 
     Raises:
         UsageError: There is no such format.
     """
     row = _row(name)
-    return row.make(root / row.place, context or ExportContext())
+    return row.make(Path(root) / row.place, context or ExportContext())
 
 
 def _row(name: str) -> MaskFormat:

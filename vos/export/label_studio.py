@@ -18,6 +18,7 @@ from vos.errors import OutputError
 from vos.export.brush_rle import decode_brush, encode_brush
 from vos.export.context import ExportContext
 from vos.export.rle_json import read_json_file, to_json
+from vos.export.sink import MaskSink
 from vos.export.spool import Spool
 from vos.files.atomic import write_bytes
 from vos.files.index_png import make_folder
@@ -27,14 +28,14 @@ from vos.video import Frame, VideoInfo
 MODEL_VERSION = "seem-vos"
 
 
-class BrushSink:
+class BrushSink(MaskSink):
     """A list of image tasks, one per frame, for `<BrushLabels name="tag" toName="image">` on `<Image value="$image">`.
 
     `data.image` is the frame's file name: put the address where Label Studio finds the frames before it.
     """
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
+        self.path = Path(path)
         self._context = context or ExportContext()
         self._tasks: Spool | None = None
 
@@ -89,15 +90,15 @@ class _BoxTrack:
     scores: list[float] = field(default_factory=list)
 
 
-class VideoBoxSink:
+class VideoBoxSink(MaskSink):
     """One video task with a track of boxes per object, for `<VideoRectangle name="box" toName="video">`.
 
     A box on every frame with pixels; the last before an absence is not `enabled`, so that nothing is interpolated
     through it. Frames count from 1. `time` is the source's own; Label Studio itself shows a video at one constant rate.
     """
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
+        self.path = Path(path)
         self._context = context or ExportContext()
         self._tracks: dict[int, _BoxTrack] = {}
         self._frames = 0

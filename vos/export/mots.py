@@ -14,6 +14,7 @@ from PIL import Image
 
 from vos.errors import OutputError
 from vos.export.context import ExportContext
+from vos.export.sink import MaskSink
 from vos.export.spool import Spool
 from vos.files.atomic import write_bytes
 from vos.files.index_png import make_folder, png_name, read_palette_png, save_png
@@ -28,11 +29,11 @@ MASKS_FOLDER = "instances"
 LABELS_FILE = "labels.txt"
 
 
-class MotsPngSink:
+class MotsPngSink(MaskSink):
     """`<folder>/instances/00000.png` ... and `<folder>/instances/labels.txt`, as CVAT and Datumaro read them."""
 
-    def __init__(self, folder: Path, context: ExportContext | None = None) -> None:
-        self.folder = folder / MASKS_FOLDER
+    def __init__(self, folder: str | Path, context: ExportContext | None = None) -> None:
+        self.folder = Path(folder) / MASKS_FOLDER
         self._context = context or ExportContext()
 
     def open(self, info: VideoInfo) -> None:
@@ -55,11 +56,11 @@ class MotsPngSink:
         pass
 
 
-class MotsTextSink:
+class MotsTextSink(MaskSink):
     """One line `frame id class height width rle` per object with pixels in a frame; frames count from 0."""
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
+        self.path = Path(path)
         self._context = context or ExportContext()
         self._lines: Spool | None = None
 

@@ -17,6 +17,7 @@ from typing import IO
 import numpy as np
 
 from vos.errors import OutputError
+from vos.export.sink import MaskSink
 from vos.files.atomic import replacing
 from vos.files.index_png import make_folder
 from vos.results import FrameResult
@@ -25,11 +26,11 @@ from vos.video import Frame, VideoInfo
 _CHUNK = 1 << 20
 
 
-class NpzSink:
+class NpzSink(MaskSink):
     """Writes `path`. The number of frames stands at the head of the array, so labels wait compressed in a file."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
         self._spool: IO[bytes] | None = None
         self._compress = zlib.compressobj(1)
         self._size = (0, 0)

@@ -11,16 +11,17 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import OutputError
+from vos.export.sink import MaskSink
 from vos.files.index_png import make_folder, png_name, read_palette_png, save_png
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
 
-class ObjectPngSink:
+class ObjectPngSink(MaskSink):
     """Writes one folder of binary masks per object."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
 
     def open(self, info: VideoInfo) -> None:
         make_folder(self.folder)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vos.export.sink import MaskSink
 from vos.files.index_png import MAX_PALETTE_ID, make_folder, png_name, write_palette_png
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
 
-class PalettePngSink:
+class PalettePngSink(MaskSink):
     """`<folder>/00000.png`, `00001.png`, ... of the source's size."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
         self._wide = False
 
     def open(self, info: VideoInfo) -> None:

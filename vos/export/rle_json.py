@@ -16,6 +16,7 @@ import numpy as np
 from vos.errors import OutputError
 from vos.export.coco_rle import mask_of_segment, segment_of
 from vos.export.context import ExportContext
+from vos.export.sink import MaskSink
 from vos.export.spool import Spool
 from vos.files.atomic import write_bytes
 from vos.files.index_png import make_folder
@@ -23,14 +24,14 @@ from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
 
-class YoutubeVisSink:
+class YoutubeVisSink(MaskSink):
     """YouTube-VIS annotations of one video: `segmentations[t]` is null where the object has no pixel.
 
     An entry holds an object's whole track, so run lengths wait in memory.
     """
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
+        self.path = Path(path)
         self._context = context or ExportContext()
         self._size = (0, 0)
         self._names: list[str] = []
@@ -76,11 +77,11 @@ class YoutubeVisSink:
         pass
 
 
-class CocoSink:
+class CocoSink(MaskSink):
     """COCO annotations: an image per frame, an annotation per object with pixels in it."""
 
-    def __init__(self, path: Path, context: ExportContext | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
+        self.path = Path(path)
         self._context = context or ExportContext()
         self._size = (0, 0)
         self._images: list[dict[str, Any]] = []

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
 
 import numpy as np
 
+from vos.export.sink import MaskSink
 from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.video import Frame, VideoEncoder, VideoInfo
 
 
-class VideoFileSink(ABC):
+class VideoFileSink(MaskSink):
     """Writes one picture per frame, at the source's own times and with its audio; `picture` says which.
 
     Args:
@@ -23,9 +24,9 @@ class VideoFileSink(ABC):
     """
 
     def __init__(
-        self, path: Path, *, codec: str = "h264", audio_from: Path | None = None, overwrite: bool = False
+        self, path: str | Path, *, codec: str = "h264", audio_from: Path | None = None, overwrite: bool = False
     ) -> None:
-        self.path = path
+        self.path = Path(path)
         self.codec = codec
         self.audio_from = audio_from
         self.overwrite = overwrite

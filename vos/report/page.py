@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
-from vos import __version__
 from vos.report.analysis import JUMP_OVERLAP, JUMP_SIZES, RETURN_SIZES, SWAP_SHARE, Analysis, Suspect
 from vos.report.charts import css_colour, curve_chart, presence_timeline
 from vos.runs.mask_reader import FinishedRun
+from vos.version import __version__
 
 _KINDS = {"swap": "swap", "jump": "jump", "back elsewhere": "back elsewhere"}
 

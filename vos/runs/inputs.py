@@ -15,12 +15,12 @@ from typing import Any
 
 from PIL import Image
 
-from vos import __version__
 from vos.errors import VideoError
 from vos.files.atomic import replacing
 from vos.prompts import Prompt, PromptScript, ReferenceImage, Removal
 from vos.prompts.digest import prompts_digest
 from vos.prompts.script_json import prompt_entry
+from vos.version import __version__
 from vos.video.opening import Backend, choose_backend
 from vos.video.pyav_compat import library_versions
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vos.errors import OutputError
+from vos.export.sink import MaskSink
 from vos.results import FrameResult
 from vos.runs.commit import finish_switch
 from vos.runs.folder import OutputFolder, write_json
@@ -51,7 +52,7 @@ class _ObjectSummary:
     presence_sum: float = 0.0
 
 
-class RunRecord:
+class RunRecord(MaskSink):
     """Writes the journal and the record of one run; itself a sink.
 
     Args:

@@ -10,6 +10,7 @@ from collections import deque
 from pathlib import Path
 
 from vos.errors import OutputError
+from vos.export.sink import MaskSink
 from vos.results import FrameResult
 from vos.runs.snapshot_file import save_state
 from vos.tracking.tracker import TrackerState
@@ -20,7 +21,7 @@ MAX_SPREAD = 16
 _SUFFIX = ".safetensors"
 
 
-class SnapshotSink:
+class SnapshotSink(MaskSink):
     """Writes offered states in the order of the frames; the last of a run's sinks.
 
     The tracker is ahead of the sinks, so a state waits here until the sinks before this one have written the frames

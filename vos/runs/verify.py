@@ -56,7 +56,7 @@ class Verification:
     difference: Difference | None
 
 
-def verify_run(video: str, output: Path, *, source_options: dict[str, Any] | None = None) -> Verification:
+def verify_run(video: str | Path, output: str | Path, *, source_options: dict[str, Any] | None = None) -> Verification:
     """Compares the output of a run with the clip it was made from.
 
     Args:
@@ -68,7 +68,8 @@ def verify_run(video: str, output: Path, *, source_options: dict[str, Any] | Non
         VideoError: The clip cannot be read.
         OutputError: The folder holds no run record.
     """
-    folder = OutputFolder(output)
+    video = str(video)
+    folder = OutputFolder(Path(output))
     record = read_record(folder)
     options = recorded_source_options(folder, record) if source_options is None else source_options
     with open_source(video, **options) as source:

@@ -12,8 +12,9 @@ from PIL import Image
 
 from tests.vos.export.synthetic_run import feed, info, run
 from vos.errors import OutputError
-from vos.export import BackgroundSink, ContactSheetSink, OverlaySink, PalettePngSink
+from vos.export import FORMATS, BackgroundSink, ContactSheetSink, OverlaySink, PalettePngSink, make_sink
 from vos.export.contact_sheet import spread_frames
+from vos.export.sink import MaskSink
 from vos.files.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo, open_source
@@ -76,7 +77,7 @@ def test_spread_frames_hold_the_first_and_the_last() -> None:
     assert spread_frames(1) == (0,)
 
 
-class Recorder:
+class Recorder(MaskSink):
     """A sink that notes what happens to it, and fails where it is told to."""
 
     def __init__(self, fail_at: int | str | None = None) -> None:
@@ -153,3 +154,18 @@ def test_background_writing_gives_the_same_files(make: Callable, tmp_path: Path)
     first, second = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in folders)
     assert first == second
     assert first
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_with_statement_completes_a_sink_and_aborts_it_after_an_exception(name: str, tmp_path: Path) -> None:
+    frames = run(count=3, width=64, height=48)
+    done, failed = tmp_path / "done", tmp_path / "failed"
+    with make_sink(name, str(done)).opened(info(64, 48, 3)) as sink:
+        for frame, result in frames:
+            sink.write(frame, result)
+    assert (done / FORMATS[name].place).exists()
+    with pytest.raises(KeyError), make_sink(name, failed).opened(info(64, 48, 3)) as sink:
+        sink.write(*frames[0])
+        raise KeyError
+    if not FORMATS[name].is_folder:
+        assert not any(failed.iterdir())
