@@ -15,17 +15,13 @@ from vos.files.index_png import make_folder
 from vos.files.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
+from vos.video.sampling import spread_frames
 
 _TILE_WIDTH = 480
 _COLUMNS = 3
 _SPREAD = 6
 # Without a known length, tiles are kept at ever doubling distances and thinned out: memory stays fixed.
 _MAX_TILES = 2 * _SPREAD
-
-
-def spread_frames(count: int, tiles: int = _SPREAD) -> tuple[int, ...]:
-    """Indices of `tiles` frames spread evenly over a video of `count`, first and last among them."""
-    return tuple(sorted({round(i) for i in np.linspace(0, count - 1, min(tiles, count))}))
 
 
 class ContactSheetSink(MaskSink):
@@ -45,7 +41,7 @@ class ContactSheetSink(MaskSink):
     def open(self, info: VideoInfo) -> None:
         make_folder(self.path.parent)
         if self.frames is None and info.frame_count:
-            self.frames = spread_frames(info.frame_count)
+            self.frames = spread_frames(info.frame_count, _SPREAD)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self.frames is not None:
@@ -63,7 +59,7 @@ class ContactSheetSink(MaskSink):
             return
         indices = sorted(self._tiles)
         if self.frames is None:
-            indices = [indices[i] for i in spread_frames(len(indices))]
+            indices = [indices[i] for i in spread_frames(len(indices), _SPREAD)]
         tiles = [self._tiles[index] for index in indices]
         blank = np.full_like(tiles[0], 255)
         columns = min(_COLUMNS, len(tiles))

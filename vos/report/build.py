@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vos.errors import OutputError
-from vos.export.contact_sheet import spread_frames
 from vos.files.atomic import write_bytes
 from vos.files.index_png import make_folder
 from vos.report.analysis import Suspect, analyse, worth_correcting
@@ -16,6 +15,7 @@ from vos.report.page import Card, render
 from vos.report.pictures import painted_frames
 from vos.results import FrameResult
 from vos.runs.mask_reader import FinishedMasks, FinishedRun, open_finished
+from vos.video.sampling import spread_frames
 
 REPORT_FILE = "report.html"
 _STRIP_FRAMES = 12

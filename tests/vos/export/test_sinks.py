@@ -13,11 +13,11 @@ from PIL import Image
 from tests.vos.export.synthetic_run import feed, info, run
 from vos.errors import OutputError
 from vos.export import FORMATS, BackgroundSink, ContactSheetSink, OverlaySink, PalettePngSink, make_sink
-from vos.export.contact_sheet import spread_frames
 from vos.export.sink import MaskSink
 from vos.files.palette import paint_overlay
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo, open_source
+from vos.video.sampling import spread_frames
 
 
 def test_the_overlay_has_the_frames_and_times_of_its_source(tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_a_contact_sheet_of_unknown_length_is_spread_over_the_video(tmp_path: Pa
 
 
 def test_spread_frames_hold_the_first_and_the_last() -> None:
-    assert spread_frames(132) == (0, 26, 52, 79, 105, 131)
-    assert spread_frames(3) == (0, 1, 2)
-    assert spread_frames(1) == (0,)
+    assert spread_frames(132, 6) == (0, 26, 52, 79, 105, 131)
+    assert spread_frames(3, 6) == (0, 1, 2)
+    assert spread_frames(1, 6) == (0,)
 
 
 class Recorder(MaskSink):
