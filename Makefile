@@ -20,10 +20,10 @@ test: $(VENV)/.installed
 	$(MAKE) --jobs 2 --output-sync=target test-product test-fleet
 
 test-product: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/seem_model tests/vos
+	$(BIN)/python -m pytest tests/seem_model tests/vos seem_model vos
 
 test-fleet: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/eval tests/fuzz tests/pipelines tests/project
+	$(BIN)/python -m pytest tests/eval tests/fuzz tests/pipelines tests/project eval pipelines
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -78,8 +78,10 @@ def evaluate(
         EvalUsageError: An unknown data set, or an impossible option.
 
     Example:
-        >>> report = evaluate("results/", dataset="davis16", root="DAVIS", split="val")  # doctest: +SKIP
-        >>> print(f"J&F {report.j_and_f:.3f}")  # doctest: +SKIP
+        >>> from eval import evaluate
+        >>> report = evaluate("results", dataset="davis16", root="DAVIS", split="train")
+        >>> print(f"J&F {report.j_and_f:.3f}")
+        J&F 0.980
     """
     if jobs < 1:
         raise EvalUsageError(f"--jobs {jobs}: at least one process is needed")

@@ -41,9 +41,12 @@ class PromptScript:
         names: Names that the user gave to objects.
 
     Example:
-        >>> script = PromptScript((Box(40, 30, 200, 180),), names={1: "rabbit"})
-        >>> script = script.merge(PromptScript((Points([[90, 80]], frame=40),)))
+        >>> from vos import Box, Points, PromptScript
+        >>> script = PromptScript((Box(120, 80, 360, 400),), names={1: "rabbit"})
+        >>> script = script.merge([Points([[200, 240]], frame=4)])
         >>> script.save("clip.json")
+        >>> print(PromptScript.load("clip.json").prompts[1].where)
+        clip.json: $.prompts[1]: points of object 1
     """
 
     prompts: tuple[Prompt, ...] = ()

@@ -100,8 +100,11 @@ def correct_run(
         VideoError: The video is gone or has changed.
 
     Example:
-        >>> report = correct_run("clip_vos", [Points([[320, 210]], [[100, 90]], frame=40)])
+        >>> from vos import Box, Points, correct_run, track_script
+        >>> outcome = track_script("clip.mp4", [Box(120, 80, 360, 400)], "clip_vos")
+        >>> report = correct_run("clip_vos", [Points([[320, 210]], [[40, 40]], frame=4)])
         >>> print(report.frames_recomputed, "frames from", report.first)
+        2 frames from 4
     """
     script = read_recorded_run(Path(run_folder)).script.merge(corrections)
     return revise_run(

@@ -52,9 +52,11 @@ def track_script(
         VosError: The video, a prompt or the output cannot be used.
 
     Example:
-        >>> script = PromptScript((Box(40, 30, 200, 180), Points([[90, 80]], frame=40, object_id=2)))
-        >>> outcome = track_script("clip.mp4", script, "clip_vos", on_frame=lambda done, total: print(done, total))
+        >>> from vos import Box, Points, PromptScript, track_script
+        >>> script = PromptScript((Box(120, 80, 360, 400), Points([[40, 40]], frame=4, object_id=2)))
+        >>> outcome = track_script("clip.mp4", script, "clip_vos")
         >>> print(outcome.frames, "masks in", outcome.output.masks)
+        6 masks in clip_vos/masks
     """
     said = PromptScript.of(script)
     job = TrackJob(

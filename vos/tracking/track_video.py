@@ -106,8 +106,16 @@ def track_video(
             frames as soon as they are known. `track_script` does these.
 
     Example:
-        >>> for result in track_video("clip.mp4", [Box((40, 30, 200, 180))]):
-        ...     print(result.index, result.mask_of(1).sum())
+        >>> from vos import Box, track_video
+        >>> for result in track_video("clip.mp4", [Box(120, 80, 360, 400)]):
+        ...     if result.presence[0] > 0.5:
+        ...         print(f"frame {result.index} at {result.time:.2f} s")
+        frame 0 at 0.00 s
+        frame 1 at 0.04 s
+        frame 2 at 0.08 s
+        frame 3 at 0.12 s
+        frame 4 at 0.16 s
+        frame 5 at 0.20 s
     """
     plan = plan_of(PromptScript.of(prompts))
     if plan.backward:

@@ -57,10 +57,14 @@ class VideoTracker:
         keep_soft_masks: Whether results carry per-object probabilities at source size (slow, large).
 
     Example:
+        >>> from vos import Box, VideoTracker, open_source
         >>> tracker = VideoTracker()
-        >>> first = tracker.step(frame, [Box((40, 30, 200, 180))])
-        >>> for frame in frames:
-        ...     masks = tracker.step(frame).labels
+        >>> with open_source("clip.mp4") as source:
+        ...     for frame in source:
+        ...         prompts = [Box(120, 80, 360, 400)] if frame.index == 0 else []
+        ...         result = tracker.step(frame.rgb, prompts)
+        >>> result.labels.shape, result.object_ids
+        ((432, 480), (1,))
     """
 
     def __init__(
