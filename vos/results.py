@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from vos.errors import PromptError
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
@@ -38,6 +40,13 @@ class FrameResult:
         return float(self.pts * self.time_base)
 
     def mask_of(self, object_id: int) -> np.ndarray:
-        """(H, W) bool: the pixels that `labels` gives to one object."""
+        """(H, W) bool: the pixels that `labels` gives to one object; none where it is absent from this frame.
+
+        Raises:
+            PromptError: No such object is known at this frame.
+        """
+        if object_id not in self.object_ids:
+            known = ", ".join(map(str, self.object_ids)) or "none"
+            raise PromptError(f"object {object_id} is not known at frame {self.index}; known objects: {known}")
         result: np.ndarray = self.labels == object_id
         return result

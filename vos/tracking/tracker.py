@@ -229,6 +229,12 @@ class VideoTracker:
         return self._memory.is_due(self._next_index, masks, self._remembered_index, self._remembered)
 
     def _check_frame(self, rgb: np.ndarray) -> tuple[int, int]:
+        if not isinstance(rgb, np.ndarray):
+            # OpenCV's capture gives None at the end of a video.
+            raise VideoError(
+                f"frame {self._next_index}: expected an (H, W, 3) uint8 array, not {type(rgb).__name__}; "
+                "the video may have ended"
+            )
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
             raise VideoError(
                 f"frame {self._next_index}: expected an (H, W, 3) uint8 array, not {rgb.dtype} of shape {rgb.shape}"

@@ -166,7 +166,11 @@ def test_mistakes_are_explained(model: VideoModel) -> None:
     with pytest.raises(VideoError, match="uint8"):
         VideoTracker(model).step(frame.astype(np.float32), [Box(1, 1, 20, 20)])
     tracker = VideoTracker(model)
-    tracker.step(frame, [Box(20, 20, 60, 60)])
+    result = tracker.step(frame, [Box(20, 20, 60, 60)])
+    with pytest.raises(PromptError, match="object 7 is not known at frame 0; known objects: 1"):
+        result.mask_of(7)
+    with pytest.raises(VideoError, match=r"frame 1: expected an .* not NoneType; the video may have ended"):
+        tracker.step(None)  # type: ignore[arg-type]
     with pytest.raises(VideoError, match=r"frame 1 is 80x60, the frames before were 160x120"):
         tracker.step(np.zeros((60, 80, 3), np.uint8))
 
