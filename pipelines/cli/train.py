@@ -16,7 +16,7 @@ _PROBABILITY = click.FloatRange(0, 1)
 @click.option(
     "--data",
     type=click.Path(exists=True, path_type=Path),
-    help="Folder of <source>/images/* with <source>/masks/*.png, or a TOML mix of sources (docs/training.md).",
+    help="Folder of <source>/images/* with <source>/masks/*.png, or a TOML mix of sources (docs/lab/training.md).",
 )
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Run folder.")
 @click.option("--steps", type=click.IntRange(1), default=3000, show_default=True)

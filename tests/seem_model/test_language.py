@@ -17,15 +17,12 @@ from seem_model.language.coco import COCO_PANOPTIC, STUFF, THINGS
 from seem_model.language.templates import TEMPLATES, class_name_of
 from seem_model.language.tokenizer import CONTEXT_LENGTH, END, START, VOCABULARY_SIZE, ClipTokenizer
 from seem_model.language.vocabulary import cached_class_embeddings
-from tests.extras import need
+from tests.extras import need, need_vocabulary
 
 
 @pytest.fixture(scope="module")
 def clip() -> ClipTokenizer:
-    try:
-        return tokenizer.installed_tokenizer()
-    except MissingExtraError as error:
-        pytest.skip(str(error))
+    return need_vocabulary()
 
 
 def test_sentences_have_the_token_ids_of_clip(clip: ClipTokenizer) -> None:

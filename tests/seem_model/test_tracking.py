@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from seem_model.errors import CheckpointError, MissingExtraError, ModelInputError
+from seem_model.errors import CheckpointError, ModelInputError
 from seem_model.image_mode import ImageSegmenter
 from seem_model.variants import Variant
-from tests.extras import need
+from tests.extras import need_vocabulary
 from tests.seem_model.tiny import disc, picture, tiny_model, tiny_video_model
 from vos.errors import PromptError
 from vos.prompts import Box, Mask, Points, ReferenceImage, Text
@@ -96,16 +96,13 @@ def test_an_object_without_pixels_is_absent_and_does_not_disturb() -> None:
 
 
 def test_words_and_referring_pictures_find_an_object_that_is_then_tracked() -> None:
-    need("ftfy", "text")
+    need_vocabulary()
     model = tiny_video_model(load_language=lambda: tiny_model("v1", with_text=True).language)
     first, second, _ = frames()
     region = Mask(disc(80, 112, 0.35, 0.3))
     prompts = [Text("the red disc", object_id=1), ReferenceImage(picture(80, 112), region, object_id=2), PROMPTS[1]]
-    try:
-        tracker = VideoTracker(model, absent_below=0.0)
-        result = tracker.step(first, prompts)
-    except MissingExtraError as error:
-        pytest.skip(str(error))
+    tracker = VideoTracker(model, absent_below=0.0)
+    result = tracker.step(first, prompts)
     assert result.object_ids == (1, 2, 5) and result.presence == (1.0, 1.0, 1.0)
     assert tracker.step(second).labels.shape == SIZE
     alone = VideoTracker(model, absent_below=0.0, keep_soft_masks=True).step(first, [prompts[1]])

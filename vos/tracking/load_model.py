@@ -103,7 +103,7 @@ def _loader_of_variant(name: str) -> Callable[[torch.device, Path | None, int], 
     return partial(_load_released, name) if separator and model in RELEASES else None
 
 
-# Resolutions at which the models were evaluated: here (docs/compact-model.md), and by SEEM's authors.
+# Resolutions at which the models were evaluated: here (docs/lab/compact-model.md), and by SEEM's authors.
 _COMPACT_SHORT_SIDE = 320
 _RELEASED_SHORT_SIDE = 512
 

@@ -11,10 +11,9 @@ import torch
 from PIL import Image
 
 from seem_model import store
-from seem_model.errors import MissingExtraError
 from seem_model.language import vocabulary
-from seem_model.language.tokenizer import installed_tokenizer
 from seem_model.store import LoadedSeem
+from tests.extras import need_vocabulary
 from tests.seem_model.tiny import disc, noise, picture, tiny_model
 from vos.cli.main import main
 from vos.files.index_png import read_palette_png
@@ -67,6 +66,7 @@ def test_points_and_boxes_give_one_mask_per_object(photo: Path, tiny: None, caps
 
 
 def test_a_reference_picture_of_another_size_marks_the_object(photo: Path, tiny: None, capsys) -> None:
+    need_vocabulary()
     Image.fromarray(picture(70, 100)).save("other.png")
     mark = np.zeros((70, 100, 3), np.uint8)
     mark[disc(70, 100, 0.35, 0.3)] = (128, 0, 0)
@@ -80,10 +80,7 @@ def test_a_reference_picture_of_another_size_marks_the_object(photo: Path, tiny:
 
 
 def test_text_prompts_are_numbered_in_order(photo: Path, tiny: None, capsys) -> None:
-    try:
-        installed_tokenizer()
-    except MissingExtraError as error:
-        pytest.skip(str(error))
+    need_vocabulary()
     status, out, err = run(
         capsys, str(photo), "--text", "the red disc", "--text", "lawn", "--no-labels", "--short-side", "64", "--json"
     )
@@ -92,6 +89,7 @@ def test_text_prompts_are_numbered_in_order(photo: Path, tiny: None, capsys) -> 
 
 
 def test_panoptic_needs_no_prompt_and_labels_what_it_finds(photo: Path, tiny: None, capsys) -> None:
+    need_vocabulary()
     status, out, err = run(capsys, str(photo), "--panoptic", "--short-side", "64", "--json")
     assert (status, err) == (0, "")
     labels = read_palette_png(Path("photo_segments/labels.png"))
@@ -100,6 +98,7 @@ def test_panoptic_needs_no_prompt_and_labels_what_it_finds(photo: Path, tiny: No
 
 
 def test_labels_come_from_the_users_own_words(photo: Path, tiny: None, monkeypatch, capsys) -> None:
+    need_vocabulary()
     asked: list[tuple[str, ...]] = []
 
     def embeddings(language, tokenizer, names, **kwargs) -> torch.Tensor:

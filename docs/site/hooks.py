@@ -1,0 +1,52 @@
+"""Brings pages from outside docs/ into the site, and turns links to them round.
+
+In the repository a link leads to a file. On the site the README, the model card, the changelog and CONTRIBUTING.md are
+pages beside those of docs/.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[2]
+
+# File of the repository -> page of the site.
+PAGES = {
+    "README.md": "readme.md",
+    "seem_model/weights/README.md": "model-card.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+}
+_LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    for source, page in PAGES.items():
+        files.append(File.generated(config, page, content=_relinked((ROOT / source).read_text(), source, page)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    source = page.file.src_uri
+    return markdown if source in PAGES.values() else _relinked(markdown, f"docs/{source}", source)
+
+
+def _relinked(markdown: str, source: str, page: str) -> str:
+    """Links of a page, written relative to the file `source` of the repository, relative to `page` of the site."""
+
+    def target(found: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[1]))
+        if path in PAGES:
+            path = PAGES[path]
+        elif path.startswith("docs/"):
+            path = path.removeprefix("docs/")
+        else:
+            return found[0]
+        return posixpath.relpath(path, posixpath.dirname(page) or ".")
+
+    return _LINK.sub(target, markdown)
