@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test test-product test-fleet lint format clean
+.PHONY: demo test test-product test-fleet lint format docs clean
 
 # The stamp is newer than the two files that decide what gets installed, so a second run skips the install.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -34,5 +34,13 @@ format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+$(VENV)/.docs-installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $@
+
+# The documentation site, in site/. A broken link, a page that is in no menu, or a name that is gone is an error.
+docs: $(VENV)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) demo_output build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo_output site build *.egg-info .pytest_cache .mypy_cache .ruff_cache
