@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+import vos
 from vos.cli.eval import DEFAULT_COMMAND, DefaultCommandGroup
 from vos.cli.main import COMMANDS, cli
 
@@ -100,3 +101,18 @@ def test_commands_that_a_help_text_shows_exist_with_their_options(name: str) -> 
 
 def test_the_readme_shows_commands_for_the_tests_above() -> None:
     assert len(list(commands_of(ROOT / "README.md"))) > 5
+
+
+def test_the_api_page_has_every_public_name_once() -> None:
+    listed = re.findall(r"^::: vos\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(set(vos.__all__) - {"__version__"})
+
+
+def test_the_index_and_the_menu_lead_to_every_page() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
+    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    assert pages <= set(re.findall(r"[\w/-]+\.md", menu))
+    index = (ROOT / "docs" / "index.md").read_text()
+    assert {page for page in pages if "/" not in page} - {"index.md", "scaling.md"} <= set(
+        re.findall(r"[\w/-]+\.md", index)
+    )
