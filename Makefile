@@ -38,9 +38,10 @@ $(VENV)/.docs-installed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@
 
-# The documentation site, in site/. A broken link, a page that is in no menu, or a name that is gone is an error.
+# The documentation site, in site/. A broken link, a page that is in no menu, or a name that is gone is an error: not with
+# --quiet, which would hide warnings from --strict too.
 docs: $(VENV)/.docs-installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) demo_output site build *.egg-info .pytest_cache .mypy_cache .ruff_cache

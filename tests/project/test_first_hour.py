@@ -31,9 +31,10 @@ def test_readme_and_makefile_install_the_same() -> None:
     installs = []
     for name in ("README.md", "Makefile"):
         installs += re.findall(r'-c (\S+) -e "(\.\[[a-z,]+\])"', (ROOT / name).read_text())
-    assert len(installs) == 2
-    assert installs[0] == installs[1]
-    assert extras_of(installs[0][1]) == {"all", "dev"}
+    readme, makefile, documentation = installs
+    assert readme == makefile
+    assert extras_of(readme[1]) == {"all", "dev"}
+    assert extras_of(documentation[1]) == {"docs"}
 
 
 def test_the_version_is_written_in_one_place() -> None:
