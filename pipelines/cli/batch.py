@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli.fleet_options import crew_maker, fleet_options
+from pipelines.cli.fleet_options import fleet_options, pool_factory
 from vos.cli.options import model_options
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def batch(
     )
     with (
         stop_on_signals(f"go on with --resume --output {output}"),
-        crew_maker(
+        pool_factory(
             workers=workers,
             gpus=gpus,
             fraction=fraction,
@@ -112,13 +112,13 @@ def batch(
             stall=stall,
             device=device,
             decoders=decoders,
-        ) as hire,
+        ) as make_pool,
         choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
     ):
         outcome = run_batch(
             read_rows(jobs),
             defaults,
-            hire,
+            make_pool,
             threads=threads,
             resume=resume,
             overwrite=overwrite,

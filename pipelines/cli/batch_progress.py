@@ -122,9 +122,9 @@ class LiveTable(Silent):
 
 def ending_of(event: BatchEvent) -> str | None:
     """How an attempt, or a split video, ended, in words; None for events that end nothing."""
-    from pipelines.fleet.events import DecodersHired, JobDone, JobFailed, JobRetried, JobStitched
+    from pipelines.fleet.events import DecodersStarted, JobDone, JobFailed, JobRetried, JobStitched
 
-    if isinstance(event, DecodersHired):
+    if isinstance(event, DecodersStarted):
         return f"decoding limits the workers: {event.decoders} process(es) decode for them from now on"
     if isinstance(event, JobStitched):
         return f"{event.name}: put together from {event.windows} windows, {event.frames} frames"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.batch import stop_on_signals
-from pipelines.cli.fleet_options import crew_maker, fleet_options
+from pipelines.cli.fleet_options import fleet_options, pool_factory
 from vos.cli.options import model_options
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def benchmark(
     folder = output or Path(f"{dataset}_{chosen_split}_{prompt}_vos")
     with (
         stop_on_signals("go on with the same command and --resume"),
-        crew_maker(
+        pool_factory(
             workers=workers,
             gpus=gpus,
             fraction=fraction,
@@ -121,13 +121,13 @@ def benchmark(
             stall=stall,
             device=device,
             decoders=decoders,
-        ) as hire,
+        ) as make_pool,
         choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
     ):
         outcome = run_benchmark(
             request,
             folder,
-            hire,
+            make_pool,
             resume=resume,
             retries=retries,
             score=not no_score,

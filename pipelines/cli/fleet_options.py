@@ -11,7 +11,7 @@ import click
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipelines.fleet.worker_pool import Crew
+    from pipelines.fleet.worker_pool import WorkerPool
 
 _NO_GPU = "none"
 _ALL_GPUS = "all"
@@ -77,7 +77,7 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def crew_maker(
+def pool_factory(
     *,
     workers: int | None,
     gpus: str | None,
@@ -87,21 +87,21 @@ def crew_maker(
     stall: float,
     device: str,
     decoders: str = "0",
-) -> Iterator[Callable[[], Crew]]:
-    """Makes the crew that the options ask for; without several workers or a cluster it is this process alone.
+) -> Iterator[Callable[[], WorkerPool]]:
+    """Makes the pool that the options ask for; without several workers or a cluster it is this process alone.
 
     Raises:
         UsageError: Options that do not go together.
     """
     from pipelines.fleet.ray_cluster import ClusterPlan, cluster, free_shared_memory, shared_memory_note
-    from pipelines.fleet.ray_pool import RayCrew
-    from pipelines.fleet.worker_pool import SoloCrew
+    from pipelines.fleet.ray_pool import RayPool
+    from pipelines.fleet.worker_pool import LocalPool
 
     if address is not None and workers is None:
         raise UsageError("--address needs --workers: how many of the cluster's processors to take")
     count_of_decoders = _decoder_count(decoders)
     if workers in (None, 1) and gpus is None and address is None and not count_of_decoders:
-        yield lambda: SoloCrew(threads=threads)
+        yield lambda: LocalPool(threads=threads)
         return
     chosen = choose_gpus(gpus, device)
     share = fraction or (min(1.0, len(chosen) / workers) if chosen and workers else 1.0)
@@ -112,7 +112,7 @@ def crew_maker(
     if address is None and (note := shared_memory_note(free_shared_memory(), plan.object_store_bytes)):
         click.echo(f"vos: {note}", err=True)
     with ExitStack() as stack:
-        yield lambda: RayCrew(stack.enter_context(cluster(plan)), plan, stall_seconds=stall)
+        yield lambda: RayPool(stack.enter_context(cluster(plan)), plan, stall_seconds=stall)
 
 
 def _decoder_count(text: str) -> int | None:

@@ -46,7 +46,7 @@ _PROBABILITY = click.FloatRange(0, 1)
     help="Share of pasted objects with sticks, ropes or wheels.",
 )
 @click.option(
-    "--rehearsals",
+    "--rollouts",
     type=_PROBABILITY,
     default=0.6,
     show_default=True,

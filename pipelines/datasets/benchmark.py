@@ -32,16 +32,16 @@ from pipelines.datasets.scribbles import check_has_scribbles, scribble_passes
 from pipelines.datasets.sequences import Sequence, list_sequences
 from pipelines.datasets.tracking_passes import Pass, pictures_of
 from pipelines.fleet.events import OnEvent
-from pipelines.fleet.job_store import Journal
+from pipelines.fleet.job_store import JobStore
 from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, PromptSource
-from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
-from pipelines.fleet.worker_pool import Crew
+from pipelines.fleet.queue import DEFAULT_RETRIES, run_queue
+from pipelines.fleet.worker_pool import WorkerPool
 from vos.errors import OutputError, UsageError
 from vos.runs.folder import OutputFolder, write_json
 from vos.version import __version__
 
 FORMAT_VERSION = 1
-JOURNAL = "journal.sqlite"
+JOB_STORE = "journal.sqlite"
 REPORT = "report.json"
 # Settings in the journal.
 _REQUEST = "request"
@@ -96,7 +96,7 @@ class BenchmarkOutcome:
 def run_benchmark(
     request: BenchmarkRequest,
     output: Path,
-    hire: Callable[[], Crew],
+    make_pool: Callable[[], WorkerPool],
     *,
     resume: bool = False,
     score: bool = True,
@@ -108,11 +108,11 @@ def run_benchmark(
     Args:
         request: What to run.
         output: Folder of the benchmark; new or empty, unless `resume`.
-        hire: Makes the workers, called once the data set has been found to be in order.
+        make_pool: Makes the workers, called once the data set has been found to be in order.
         resume: Go on with what an earlier call with the same request left undone.
         score: Whether to score. Without, only what the protocol gives to the tracker has to be there: splits whose
             truth is not public.
-        retries: As for `work_off`.
+        retries: As for `run_queue`.
         on_event: Hears of everything.
 
     Raises:
@@ -133,20 +133,20 @@ def run_benchmark(
         all_frames=request.all_frames,
         scored=score,
     )
-    is_new = not (output / JOURNAL).exists()
+    is_new = not (output / JOB_STORE).exists()
     if is_new:
         OutputFolder(output).check(overwrite=False)
         output.mkdir(parents=True, exist_ok=True)
     elif not resume:
         raise OutputError(f"{output}: holds a benchmark; pass --resume to go on with it, or choose another --output")
-    with Journal(output / JOURNAL) as journal:
-        if journal.setting(_REQUEST) is None:
-            _plan(request, sequences, output, journal)
-        _check_same_request(journal.setting(_REQUEST) or "", request, output)
-        passes = [Pass(**item) for item in json.loads(journal.setting(_PASSES) or "[]")]
-        journal.reopen()
-        work_off(journal, hire, retries=retries, on_event=on_event)
-        entries = {entry.spec.name: entry for entry in journal.entries()}
+    with JobStore(output / JOB_STORE) as store:
+        if store.setting(_REQUEST) is None:
+            _plan(request, sequences, output, store)
+        _check_same_request(store.setting(_REQUEST) or "", request, output)
+        passes = [Pass(**item) for item in json.loads(store.setting(_PASSES) or "[]")]
+        store.reopen()
+        run_queue(store, make_pool, retries=retries, on_event=on_event)
+        entries = {entry.spec.name: entry for entry in store.rows()}
     problems = {name: entry.problem or "" for name, entry in entries.items() if entry.state == "failed"}
     results: dict[str, JobResult] = {}
     for sequence in sequences:
@@ -220,22 +220,22 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
     }
 
 
-def _plan(request: BenchmarkRequest, sequences: tuple[Sequence, ...], output: Path, journal: Journal) -> None:
+def _plan(request: BenchmarkRequest, sequences: tuple[Sequence, ...], output: Path, store: JobStore) -> None:
     """Writes prompts and fills the journal, or leaves nothing behind where the data set does not allow it."""
     passes: list[Pass] = []
     try:
-        journal.replace(_specs(request, sequences, output, passes))
+        store.replace(_specs(request, sequences, output, passes))
     except BaseException:
-        journal.close()
-        for name in (JOURNAL, f"{JOURNAL}-wal"):
+        store.close()
+        for name in (JOB_STORE, f"{JOB_STORE}-wal"):
             (output / name).unlink(missing_ok=True)
         for name in ("prompts", "pictures"):
             shutil.rmtree(output / name, ignore_errors=True)
         with contextlib.suppress(OSError):  # what is wrong with the data set is what the user must see
             output.rmdir()
         raise
-    journal.keep_setting(_PASSES, json.dumps([asdict(item) for item in passes]))
-    journal.keep_setting(_REQUEST, _request_json(request))
+    store.keep_setting(_PASSES, json.dumps([asdict(item) for item in passes]))
+    store.keep_setting(_REQUEST, _request_json(request))
 
 
 def _specs(

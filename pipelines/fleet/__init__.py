@@ -1,1 +1,1 @@
-"""Many videos, many workers: job lists, a journal that survives crashes, and workers that run what `vos track` runs."""
+"""Many videos, many workers: job lists, a job store that survives crashes, workers that do what `vos track` does."""

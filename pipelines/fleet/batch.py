@@ -1,4 +1,4 @@
-"""A batch: jobs from a list into a journal, through a crew, into one folder per video.
+"""A batch: jobs from a list into a job store, through a pool of workers, into one folder per video.
 
 The folder of a batch:
 
@@ -16,14 +16,14 @@ from typing import TypeVar
 
 from pipelines.fleet.events import JobStitched, OnEvent
 from pipelines.fleet.job_list import Row
-from pipelines.fleet.job_store import Journal, JournalEntry
-from pipelines.fleet.queue import DEFAULT_RETRIES, work_off
+from pipelines.fleet.job_store import JobRow, JobStore
+from pipelines.fleet.queue import DEFAULT_RETRIES, run_queue
 from pipelines.fleet.rows import Defaults, job_specs
 from pipelines.fleet.stitching import put_together
-from pipelines.fleet.worker_pool import Crew
+from pipelines.fleet.worker_pool import WorkerPool
 from vos.errors import OutputError, UsageError, VosError
 
-JOURNAL = "journal.sqlite"
+JOB_STORE = "journal.sqlite"
 _THREADS = "threads"
 _MAX_KEPT = 1000
 _Value = TypeVar("_Value")
@@ -31,13 +31,13 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What came of a batch.
+    """Outcome of a batch.
 
     Attributes:
         done, failed: Number of jobs; a video that was split counts as one.
         frames: Masks of all jobs that are done.
         problems: Name -> why it failed, of the first 1000.
-        truncated: Name -> where the video of a job that is done broke off, of the first 1000.
+        truncated: Name -> where the video of a finished job broke off, of the first 1000.
         approximate: Name -> doubts about the seams of a video that was split, of the first 1000.
     """
 
@@ -52,7 +52,7 @@ class BatchOutcome:
 def run_batch(
     rows: Iterable[Row],
     defaults: Defaults,
-    hire: Callable[[], Crew],
+    make_pool: Callable[[], WorkerPool],
     *,
     threads: int,
     resume: bool = False,
@@ -65,20 +65,20 @@ def run_batch(
     Args:
         rows: The jobs. All are checked before the first is started.
         defaults: What rows leave out, and the folder of the batch.
-        hire: Makes the workers, called once all rows are found to be in order.
+        make_pool: Makes the workers; called after every row has been checked.
         threads: Of each worker; a batch is resumed with the number it was begun with, because results depend on it.
         resume: Skip what an earlier call has done. Jobs new to the list are added, changed ones run again.
         overwrite: Whether jobs that are not done start over and may replace what is in their folders.
-        retries, on_event: As for `work_off`.
+        retries, on_event: As for `run_queue`.
 
     Raises:
         JobListError: Some rows cannot be jobs; nothing has been started or written.
         UsageError: Another number of threads than the batch was begun with.
         OutputError: The folder holds a batch already and `resume` is off, or cannot be written.
     """
-    path = defaults.output / JOURNAL
+    path = defaults.output / JOB_STORE
     if path.exists() and not resume:
-        raise OutputError(f"{defaults.output}: holds a batch; go on with it by --resume, or choose another --output")
+        raise OutputError(f"{defaults.output}: holds a batch; continue it with --resume, or choose another --output")
     is_new_folder = not defaults.output.exists()
     try:
         defaults.output.mkdir(parents=True, exist_ok=True)
@@ -86,13 +86,13 @@ def run_batch(
         raise OutputError(f"{defaults.output}: cannot be created ({error.strerror}); choose another folder") from error
     is_new = not path.exists()
     try:
-        with Journal(path) as journal:
-            _check_threads(journal, threads)
-            journal.replace(job_specs(rows, defaults))
+        with JobStore(path) as store:
+            _check_threads(store, threads)
+            store.replace(job_specs(rows, defaults))
             is_new = False
-            journal.reopen(overwrite=overwrite)
-            work_off(journal, hire, retries=retries, on_event=on_event)
-            return _outcome(journal, on_event)
+            store.reopen(overwrite=overwrite)
+            run_queue(store, make_pool, retries=retries, on_event=on_event)
+            return _outcome(store, on_event)
     finally:
         if is_new:
             # The list was refused: leave nothing behind.
@@ -101,20 +101,20 @@ def run_batch(
                 defaults.output.rmdir()
 
 
-def _check_threads(journal: Journal, threads: int) -> None:
-    before = journal.setting(_THREADS)
+def _check_threads(store: JobStore, threads: int) -> None:
+    before = store.setting(_THREADS)
     if before is not None and before != str(threads):
         raise UsageError(f"--threads {threads}: the batch was begun with {before}; resume it with the same number")
-    journal.keep_setting(_THREADS, str(threads))
+    store.keep_setting(_THREADS, str(threads))
 
 
-def _outcome(journal: Journal, on_event: OnEvent) -> BatchOutcome:
+def _outcome(store: JobStore, on_event: OnEvent) -> BatchOutcome:
     """Sums up, and puts split videos together."""
     done = failed = frames = 0
     problems: dict[str, str] = {}
     truncated: dict[str, str] = {}
     approximate: dict[str, tuple[str, ...]] = {}
-    for name, group in groupby(journal.entries(), key=_whole_name):
+    for name, group in groupby(store.rows(), key=_whole_name):
         entries = list(group)
         problem = next((_problem(entry) for entry in entries if entry.result is None), None)
         if problem is None and entries[0].spec.part is not None:
@@ -139,11 +139,11 @@ def _outcome(journal: Journal, on_event: OnEvent) -> BatchOutcome:
     return BatchOutcome(done, failed, frames, problems, truncated, approximate)
 
 
-def _whole_name(entry: JournalEntry) -> str:
+def _whole_name(entry: JobRow) -> str:
     return entry.spec.name if entry.spec.part is None else entry.spec.part.video
 
 
-def _problem(entry: JournalEntry) -> str:
+def _problem(entry: JobRow) -> str:
     problem = entry.problem or ""
     return problem if entry.spec.part is None else f"{entry.spec.name}: {problem}"
 

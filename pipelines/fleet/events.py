@@ -32,7 +32,7 @@ class BatchOpened(BatchEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class DecodersHired(BatchEvent):
+class DecodersStarted(BatchEvent):
     """Decoding limits the workers: so many processes decode for them from now on."""
 
     kind: ClassVar[str] = "decoders"

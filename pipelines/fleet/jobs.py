@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 # What lies in a job's output folder before an attempt.
-Leftover = Literal["nothing", "same job", "former job"]
+OutputState = Literal["empty", "resumable", "stale"]
 
 # "!10,20" is a point beside the object: points on and beside one object have to meet in one prompt.
 NEGATIVE_MARK = "!"

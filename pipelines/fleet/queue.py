@@ -1,19 +1,19 @@
-"""Runs the jobs of a journal through a crew: hands out, tries again, gives up, and writes down what happened."""
+"""Runs the jobs of a store through a pool of workers: hands them out, retries, and records how each one ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from pipelines.fleet.events import BatchOpened, JobDone, JobFailed, JobRetried, JobStarted, OnEvent
-from pipelines.fleet.job_store import Journal, JournalEntry
-from pipelines.fleet.worker_pool import Assignment, Completed, Crew, Lost, Report
+from pipelines.fleet.job_store import JobRow, JobStore
+from pipelines.fleet.worker_pool import Completed, Task, TaskOutcome, WorkerLost, WorkerPool
 
 DEFAULT_RETRIES = 2
 
 
-def work_off(
-    journal: Journal,
-    hire: Callable[[], Crew],
+def run_queue(
+    store: JobStore,
+    make_pool: Callable[[], WorkerPool],
     *,
     retries: int = DEFAULT_RETRIES,
     on_event: OnEvent = lambda event: None,
@@ -21,46 +21,46 @@ def work_off(
     """Runs every queued job until each is done or has failed.
 
     Args:
-        journal: The jobs. It is up to date at any moment: an exception, a signal or a crash loses nothing but the
-            jobs under way, which it lists as running.
-        hire: Makes the crew; not called when nothing is left to do.
-        retries: How often a job whose worker was lost is tried again. What the job itself is to blame for (a broken
-            video, a full disk) is not tried again.
-        on_event: Hears of everything.
+        store: The jobs. It is up to date at any moment: an exception, a signal or a crash loses only the jobs in
+            progress, which it lists as running.
+        make_pool: Makes the pool; not called if no job is queued.
+        retries: How often a job whose worker was lost is retried. Failures caused by the job itself (a broken video, a
+            full disk) are not retried.
+        on_event: Called with every event.
     """
-    counts = journal.counts()
+    counts = store.counts()
     on_event(BatchOpened(sum(counts.values()), counts.get("done", 0)))
     if not counts.get("queued"):
         return
-    crew = hire()
+    pool = make_pool()
     try:
-        _work(journal, crew, retries, on_event)
+        _run(store, pool, retries, on_event)
     finally:
-        crew.close()
+        pool.close()
 
 
-def _work(journal: Journal, crew: Crew, retries: int, on_event: OnEvent) -> None:
-    under_way: dict[int, JournalEntry] = {}
+def _run(store: JobStore, pool: WorkerPool, retries: int, on_event: OnEvent) -> None:
+    running: dict[int, JobRow] = {}
     while True:
-        while crew.has_room and (entry := journal.take()) is not None:
-            under_way[entry.number] = entry
-            on_event(JobStarted(entry.number, entry.spec.name, entry.attempts))
-            crew.start(Assignment(entry.number, entry.spec, entry.leftover))
-        if crew.is_idle:
+        while pool.has_room and (row := store.take()) is not None:
+            running[row.number] = row
+            on_event(JobStarted(row.number, row.spec.name, row.attempts))
+            pool.start(Task(row.number, row.spec, row.output_state))
+        if pool.is_idle:
             return
-        for report in crew.wait(on_event):
-            _settle(journal, under_way.pop(report.number), report, retries, on_event)
+        for outcome in pool.wait(on_event):
+            _record(store, running.pop(outcome.number), outcome, retries, on_event)
 
 
-def _settle(journal: Journal, entry: JournalEntry, report: Report, retries: int, on_event: OnEvent) -> None:
-    number, name = entry.number, entry.spec.name
-    if isinstance(report, Completed):
-        journal.finish(number, report.result)
-        on_event(JobDone(number, name, report.result))
-    elif isinstance(report, Lost) and entry.attempts <= retries:
-        journal.requeue(number, report.problem)
-        on_event(JobRetried(number, name, report.problem))
+def _record(store: JobStore, row: JobRow, outcome: TaskOutcome, retries: int, on_event: OnEvent) -> None:
+    number, name = row.number, row.spec.name
+    if isinstance(outcome, Completed):
+        store.finish(number, outcome.result)
+        on_event(JobDone(number, name, outcome.result))
+    elif isinstance(outcome, WorkerLost) and row.attempts <= retries:
+        store.requeue(number, outcome.problem)
+        on_event(JobRetried(number, name, outcome.problem))
     else:
-        tries = f" (tried {entry.attempts} times)" if entry.attempts > 1 else ""
-        journal.fail(number, report.problem + tries)
-        on_event(JobFailed(number, name, report.problem + tries))
+        tries = f" (tried {row.attempts} times)" if row.attempts > 1 else ""
+        store.fail(number, outcome.problem + tries)
+        on_event(JobFailed(number, name, outcome.problem + tries))

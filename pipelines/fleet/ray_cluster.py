@@ -1,4 +1,4 @@
-"""Starts Ray on this machine, or joins a cluster that runs already. Ray is imported here and in `ray_crew` only."""
+"""Starts Ray on this machine, or joins a cluster that runs already. Ray is imported here and in `ray_pool` only."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def cluster(plan: ClusterPlan) -> Iterator[Any]:
     """
     # These have to be set before Ray is imported.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Ray gives its workers the lowest priority but for the idle one; here they are the work, not its background.
+    # Ray runs its workers at low priority; here they do the main work, not background work.
     os.environ.setdefault("RAY_worker_niceness", "0")
     # What Ray will do with GPUs of actors that asked for none, and its notice of the change, do not concern us.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")

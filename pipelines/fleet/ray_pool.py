@@ -1,4 +1,4 @@
-"""A crew of Ray actors: one process per worker, replaced when it dies or hangs."""
+"""A pool of Ray actors: one process per worker, replaced when it dies or hangs."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.fleet.decode_pool import FrameServer, decoders_wanted
-from pipelines.fleet.events import DecodersHired, JobProgress, OnEvent
+from pipelines.fleet.events import DecodersStarted, JobProgress, OnEvent
 from pipelines.fleet.ray_cluster import ClusterPlan, FleetError
 from pipelines.fleet.ray_worker import FleetWorker, Heartbeat
-from pipelines.fleet.worker_pool import Assignment, Completed, Lost, Report
+from pipelines.fleet.worker_pool import Completed, Task, TaskOutcome, WorkerLost
 
 DEFAULT_STALL_SECONDS = 300.0
-# How long no worker at all may be ready before the batch is given up.
-HIRE_SECONDS = 180.0
-# Workers that die one after the other before they are ready: the machine is to blame, not the jobs.
-MAX_FAILED_HIRES = 6
+# How long the batch waits for a first worker before it is aborted.
+START_SECONDS = 180.0
+# Workers that die one after another before they are ready: the fault is the machine's, not the jobs'.
+MAX_FAILED_STARTS = 6
 _POLL_SECONDS = 0.5
 _KILL_SECONDS = 15.0
 
 
 @dataclass(slots=True)
-class _Seat:
-    """A place for one worker, and who sits there.
+class _Slot:
+    """A place in the pool, and the worker that fills it.
 
     Attributes:
         actor: Handle of the actor.
         ready: Pending answer to whether it has started (its process id); None once it has.
         process: Process id, 0 until it is ready.
-        assignment, outcome: The job under way and the pending report on it.
-        pulse: Pending heartbeat.
-        asked: When that was asked for.
-        beat: The last heartbeat.
+        task, outcome: The running job and its pending outcome.
+        heartbeat: Pending heartbeat.
+        requested: When that was requested.
+        beat: The last heartbeat received.
         moved: When it last differed from the one before.
         began: When the job was handed over.
     """
@@ -40,22 +40,22 @@ class _Seat:
     actor: Any
     ready: Any
     process: int = 0
-    assignment: Assignment | None = None
+    task: Task | None = None
     outcome: Any = None
-    pulse: Any = None
-    asked: float = 0.0
+    heartbeat: Any = None
+    requested: float = 0.0
     beat: Heartbeat = field(default_factory=lambda: Heartbeat(None, 0, None))
     moved: float = 0.0
     began: float = 0.0
 
 
-class RayCrew:
+class RayPool:
     """Workers in processes of their own, on this machine or a cluster.
 
     Args:
         ray: The module, initialised (`pipelines.fleet.ray_cluster.cluster`).
         plan: How many workers, and what each may use.
-        stall_seconds: A worker without progress for so long is killed and replaced, and its job is lost.
+        stall_seconds: A worker that makes no progress for this long is killed and replaced, and its job is lost.
     """
 
     def __init__(self, ray: Any, plan: ClusterPlan, *, stall_seconds: float = DEFAULT_STALL_SECONDS) -> None:
@@ -73,70 +73,70 @@ class RayCrew:
         )(FleetWorker)
         self._servers: list[Any] = []
         self._decode_seconds = self._seconds = 0.0
-        self._hire_decoders(plan.decoders or 0)
-        self._failed_hires = 0
+        self._start_decoders(plan.decoders or 0)
+        self._failed_starts = 0
         self._last_ready = time.monotonic()
-        # Answers that have come, as of the last look.
-        self._there: set[Any] = set()
-        self._seats = [self._hire() for _ in range(plan.workers)]
+        # Answers that had arrived at the last poll.
+        self._arrived: set[Any] = set()
+        self._slots = [self._start_worker() for _ in range(plan.workers)]
 
     @property
     def has_room(self) -> bool:
-        return any(seat.ready is None and seat.assignment is None for seat in self._seats)
+        return any(slot.ready is None and slot.task is None for slot in self._slots)
 
     @property
     def is_idle(self) -> bool:
-        # With no worker ready yet there is still something to wait for, as long as nothing has gone wrong.
-        return all(seat.assignment is None for seat in self._seats) and self.has_room
+        # With no worker ready yet there is still something to wait for.
+        return all(slot.task is None for slot in self._slots) and self.has_room
 
-    def start(self, assignment: Assignment) -> None:
-        number, seat = next(
-            (number, seat) for number, seat in enumerate(self._seats) if seat.ready is None and seat.assignment is None
+    def start(self, task: Task) -> None:
+        number, slot = next(
+            (number, slot) for number, slot in enumerate(self._slots) if slot.ready is None and slot.task is None
         )
-        seat.assignment = assignment
+        slot.task = task
         server = self._servers[number % len(self._servers)] if self._servers else None
-        seat.outcome = seat.actor.run.remote(assignment, server, number)
-        seat.beat = Heartbeat(assignment.number, 0, None)
-        seat.began = seat.moved = time.monotonic()
+        slot.outcome = slot.actor.run.remote(task, server, number)
+        slot.beat = Heartbeat(task.number, 0, None)
+        slot.began = slot.moved = time.monotonic()
 
-    def wait(self, on_progress: OnEvent) -> list[Report]:
+    def wait(self, on_progress: OnEvent) -> list[TaskOutcome]:
         pending: list[Any] = []
         now = time.monotonic()
-        for seat in self._seats:
-            if seat.assignment is not None and seat.pulse is None and now - seat.asked >= _POLL_SECONDS:
-                seat.pulse = seat.actor.heartbeat.options(concurrency_group="control").remote()
-                seat.asked = now
-            pending += [ref for ref in (seat.ready, seat.outcome) if ref is not None]
-        # Wakes up early for workers that are ready or done; heartbeats are looked at in any case.
+        for slot in self._slots:
+            if slot.task is not None and slot.heartbeat is None and now - slot.requested >= _POLL_SECONDS:
+                slot.heartbeat = slot.actor.heartbeat.options(concurrency_group="control").remote()
+                slot.requested = now
+            pending += [ref for ref in (slot.ready, slot.outcome) if ref is not None]
+        # Wakes up early for workers that are ready or done; heartbeats are read in any case.
         self._ray.wait(pending, num_returns=1, timeout=_POLL_SECONDS)
-        # One question for all: asking Ray seat by seat is what a thousand workers would wait for.
-        pending += [seat.pulse for seat in self._seats if seat.pulse is not None]
-        self._there = set(self._ray.wait(pending, num_returns=len(pending), timeout=0)[0])
-        reports = []
-        for index, seat in enumerate(self._seats):
-            report = self._look_after(index, seat, on_progress)
-            if report is not None:
-                reports.append(report)
-                self._weigh_decoding(report, on_progress)
-        self._check_crew()
-        return reports
+        # One call for all: polling Ray slot by slot is what a thousand workers would wait for.
+        pending += [slot.heartbeat for slot in self._slots if slot.heartbeat is not None]
+        self._arrived = set(self._ray.wait(pending, num_returns=len(pending), timeout=0)[0])
+        outcomes = []
+        for index, slot in enumerate(self._slots):
+            outcome = self._poll(index, slot, on_progress)
+            if outcome is not None:
+                outcomes.append(outcome)
+                self._consider_decoders(outcome, on_progress)
+        self._check_any_ready()
+        return outcomes
 
     def close(self) -> None:
-        for actor in [*(seat.actor for seat in self._seats), *self._servers]:
+        for actor in [*(slot.actor for slot in self._slots), *self._servers]:
             self._ray.kill(actor)
-        self._seats, self._servers = [], []
+        self._slots, self._servers = [], []
 
     @property
     def processes(self) -> dict[int, int]:
-        """Job number -> id of the process that works on it, on whatever machine that is."""
-        return {seat.assignment.number: seat.process for seat in self._seats if seat.assignment is not None}
+        """Job number -> id of the process that runs it, on whatever machine that is."""
+        return {slot.task.number: slot.process for slot in self._slots if slot.task is not None}
 
     @property
     def decoders(self) -> list[int]:
         """Ids of the processes that decode for the workers."""
         return [int(self._ray.get(server.process.remote())) for server in self._servers]
 
-    def _hire_decoders(self, count: int) -> None:
+    def _start_decoders(self, count: int) -> None:
         server = self._ray.remote(
             # On this machine they were counted against its cores already; in a cluster Ray finds room for them.
             num_cpus=0 if self._plan.address is None else 1,
@@ -146,101 +146,101 @@ class RayCrew:
         )(FrameServer)
         self._servers = [server.remote() for _ in range(count)]
 
-    def _weigh_decoding(self, report: Report, on_event: OnEvent) -> None:
-        """Hires decoders once it shows that workers wait for their own decoding."""
-        if self._plan.decoders is not None or self._servers or not isinstance(report, Completed):
+    def _consider_decoders(self, outcome: TaskOutcome, on_event: OnEvent) -> None:
+        """Starts decoders once measurements show that workers wait for their own decoding."""
+        if self._plan.decoders is not None or self._servers or not isinstance(outcome, Completed):
             return
-        self._decode_seconds += report.result.decode_seconds
-        self._seconds += report.result.seconds
+        self._decode_seconds += outcome.result.decode_seconds
+        self._seconds += outcome.result.seconds
         wanted = decoders_wanted(
             self._decode_seconds, self._seconds, workers=self._plan.workers, spare_cores=self._spare_cores()
         )
         if wanted:
-            self._hire_decoders(wanted)
-            on_event(DecodersHired(wanted, round(self._decode_seconds, 2), round(self._seconds, 2)))
+            self._start_decoders(wanted)
+            on_event(DecodersStarted(wanted, round(self._decode_seconds, 2), round(self._seconds, 2)))
 
     def _spare_cores(self) -> int:
         if self._plan.address is None:
             return self._plan.spare_cores
         return int(self._ray.available_resources().get("CPU", 0))
 
-    def _hire(self) -> _Seat:
+    def _start_worker(self) -> _Slot:
         actor = self._actor.remote(self._plan.threads, self._plan.fraction if self._plan.gpus else None)
-        return _Seat(actor=actor, ready=actor.process.options(concurrency_group="control").remote())
+        return _Slot(actor=actor, ready=actor.process.options(concurrency_group="control").remote())
 
-    def _look_after(self, index: int, seat: _Seat, on_progress: OnEvent) -> Report | None:
-        if seat.ready is not None:
-            self._welcome(index, seat)
+    def _poll(self, index: int, slot: _Slot, on_progress: OnEvent) -> TaskOutcome | None:
+        if slot.ready is not None:
+            self._check_ready(index, slot)
             return None
-        if seat.assignment is None:
+        if slot.task is None:
             return None
-        if self._is_there(seat.outcome):
+        if self._has_arrived(slot.outcome):
             try:
-                report: Report = self._ray.get(seat.outcome)
+                outcome: TaskOutcome = self._ray.get(slot.outcome)
             except self._ray.exceptions.RayError as error:
-                problem = f"the worker, process {seat.process}, died ({_reason(error)})"
-                return self._replace(index, seat.assignment, problem)
-            seat.assignment = seat.outcome = None
-            return report
-        self._feel_pulse(seat, on_progress)
-        idle = time.monotonic() - seat.moved
+                problem = f"the worker, process {slot.process}, died ({_reason(error)})"
+                return self._replace(index, slot.task, problem)
+            slot.task = slot.outcome = None
+            return outcome
+        self._read_heartbeat(slot, on_progress)
+        idle = time.monotonic() - slot.moved
         if idle > self._stall_seconds:
-            self._ray.kill(seat.actor)
+            self._ray.kill(slot.actor)
             # Until the process is gone it holds the lock of the output folder.
-            self._ray.wait([seat.outcome], timeout=_KILL_SECONDS)
-            done = f"after frame {seat.beat.frame}" if seat.beat.frame else "before the first frame"
-            return self._replace(index, seat.assignment, f"no progress for {idle:.0f} s {done}; the worker was killed")
+            self._ray.wait([slot.outcome], timeout=_KILL_SECONDS)
+            done = f"after frame {slot.beat.frame}" if slot.beat.frame else "before the first frame"
+            return self._replace(index, slot.task, f"no progress for {idle:.0f} s {done}; the worker was killed")
         return None
 
-    def _welcome(self, index: int, seat: _Seat) -> None:
-        """Notes that a worker is ready, or that it never will be."""
-        if not self._is_there(seat.ready):
+    def _check_ready(self, index: int, slot: _Slot) -> None:
+        """Notes that a worker is ready, or starts another in place of one that died first."""
+        if not self._has_arrived(slot.ready):
             return
         try:
-            seat.process = self._ray.get(seat.ready)
+            slot.process = self._ray.get(slot.ready)
         except self._ray.exceptions.RayError as error:
-            self._failed_hires += 1
-            if self._failed_hires >= MAX_FAILED_HIRES:
-                raise FleetError(f"workers die before they can begin ({_reason(error)})") from error
-            self._seats[index] = self._hire()
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                raise FleetError(f"workers die before they can start ({_reason(error)})") from error
+            self._slots[index] = self._start_worker()
             return
-        self._failed_hires = 0
-        seat.ready = None
+        self._failed_starts = 0
+        slot.ready = None
 
-    def _feel_pulse(self, seat: _Seat, on_progress: OnEvent) -> None:
-        assignment = seat.assignment
-        if assignment is None or seat.pulse is None or not self._is_there(seat.pulse):
+    def _read_heartbeat(self, slot: _Slot, on_progress: OnEvent) -> None:
+        task = slot.task
+        if task is None or slot.heartbeat is None or not self._has_arrived(slot.heartbeat):
             return
-        pulse, seat.pulse = seat.pulse, None
+        pending, slot.heartbeat = slot.heartbeat, None
         try:
-            beat: Heartbeat = self._ray.get(pulse)
+            beat: Heartbeat = self._ray.get(pending)
         except self._ray.exceptions.RayError:
-            # The report on the job fails too, and says more.
+            # The outcome of the job fails too, and says more.
             return
-        if beat.number != assignment.number or beat == seat.beat:
+        if beat.number != task.number or beat == slot.beat:
             return
         now = time.monotonic()
-        seat.beat, seat.moved = beat, now
-        rate = beat.frame / max(now - seat.began, 1e-9)
-        on_progress(JobProgress(assignment.number, assignment.spec.name, beat.frame, beat.frames, round(rate, 2)))
+        slot.beat, slot.moved = beat, now
+        rate = beat.frame / max(now - slot.began, 1e-9)
+        on_progress(JobProgress(task.number, task.spec.name, beat.frame, beat.frames, round(rate, 2)))
 
-    def _replace(self, index: int, assignment: Assignment, problem: str) -> Lost:
-        self._seats[index] = self._hire()
-        return Lost(assignment.number, problem)
+    def _replace(self, index: int, task: Task, problem: str) -> WorkerLost:
+        self._slots[index] = self._start_worker()
+        return WorkerLost(task.number, problem)
 
-    def _check_crew(self) -> None:
-        """Gives up when for long not a single worker could be had, as when a cluster has no room."""
+    def _check_any_ready(self) -> None:
+        """Aborts when not a single worker could be started for a long time, as in a full cluster."""
         now = time.monotonic()
-        if any(seat.ready is None for seat in self._seats):
+        if any(slot.ready is None for slot in self._slots):
             self._last_ready = now
-        elif now - self._last_ready > HIRE_SECONDS:
+        elif now - self._last_ready > START_SECONDS:
             raise FleetError(
-                f"no worker could be started in {HIRE_SECONDS:.0f} s: the machines lack free CPUs or GPUs, or the "
-                "package; see `ray status`, then go on with --resume"
+                f"no worker could be started in {START_SECONDS:.0f} s: the machines lack free CPUs or GPUs, or the "
+                "package; see `ray status`, then continue with --resume"
             )
 
-    def _is_there(self, ref: Any) -> bool:
-        return ref in self._there
+    def _has_arrived(self, ref: Any) -> bool:
+        return ref in self._arrived
 
 
 def _reason(error: BaseException) -> str:

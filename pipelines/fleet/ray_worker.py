@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.fleet.decode_pool import PooledSource
-from pipelines.fleet.worker_pool import Assignment, Report, attempt
+from pipelines.fleet.worker_pool import Task, TaskOutcome, attempt
 from vos.video import FrameSource, open_source
 
 
@@ -22,7 +22,7 @@ class Heartbeat:
 
 
 class FleetWorker:
-    """Frames stay in this process: only assignments come in, and only heartbeats and reports go out.
+    """Frames stay in this process: only tasks come in, and only heartbeats and reports go out.
 
     The exception is a pool of decoders, from which frames come in, a bounded number at a time.
 
@@ -47,15 +47,15 @@ class FleetWorker:
         """Process id; answers once the worker is ready."""
         return os.getpid()
 
-    def run(self, assignment: Assignment, server: Any = None, stream: int = 0) -> Report:
+    def run(self, task: Task, server: Any = None, stream: int = 0) -> TaskOutcome:
         """Does one job.
 
         Args:
-            assignment: The job.
+            task: The job.
             server: Handle of a `FrameServer` that decodes its video; None to decode here.
             stream: What the server knows this worker by.
         """
-        self._tell(Heartbeat(assignment.number, 0, None))
+        self._tell(Heartbeat(task.number, 0, None))
 
         def open_file(video: str, **options: Any) -> FrameSource:
             if server is None:
@@ -67,8 +67,8 @@ class FleetWorker:
         try:
             return attempt(
                 self._runner,
-                assignment,
-                lambda done, total: self._tell(Heartbeat(assignment.number, done, total)),
+                task,
+                lambda done, total: self._tell(Heartbeat(task.number, done, total)),
                 open_file,
             )
         finally:

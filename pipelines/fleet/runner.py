@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.fleet.decode_pool import DecodeClock, TimedSource
-from pipelines.fleet.jobs import JobResult, JobSpec, Leftover, ModelSpec, load_script
+from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, OutputState, load_script
 from pipelines.fleet.memory import PeakMemory
 from pipelines.fleet.splitting import excerpt_for, source_options
 from vos.resources.allocator import keep_freed_memory
@@ -38,7 +38,7 @@ class JobRunner:
         self,
         spec: JobSpec,
         *,
-        leftover: Leftover = "nothing",
+        output_state: OutputState = "empty",
         on_frame: Callable[[int, int | None], None] = lambda done, total: None,
         open_file: Callable[..., FrameSource] = open_source,
     ) -> JobResult:
@@ -46,7 +46,7 @@ class JobRunner:
 
         Args:
             spec: What to do.
-            leftover: What lies in the output folder: nothing, a run of the same job that was broken off and is now
+            output_state: What lies in the output folder: nothing, a run of the same job that was broken off and is now
                 resumed, or one of a former job that may be replaced. Other files stay in any case.
             on_frame: Told the number of finished frames and the total, if that is known.
             open_file: Opens a video file as `open_source` does; folders of images are always read here.
@@ -68,7 +68,7 @@ class JobRunner:
             overlay=spec.overlay,
             contact_sheet=() if spec.contact_sheet else None,
             # A run that was killed before it wrote its record cannot be told from files of others; it starts over.
-            overwrite=leftover != "nothing",
+            overwrite=output_state != "empty",
             source_options=source_options(spec),
             frames=frames,
         )
@@ -86,7 +86,7 @@ class JobRunner:
             job,
             model,
             absent_below=spec.absent_below,
-            resume=leftover == "same job",
+            resume=output_state == "resumable",
             on_frame=on_frame,
             open_video=open_video,
         )

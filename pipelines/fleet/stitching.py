@@ -1,7 +1,7 @@
 """Puts the windows of a split video together: object by object, by their overlap in the frames that two windows share.
 
 The earlier window is taken to its end: the later one needs the shared frames to find its objects again. Ids are kept
-unless exchanging them makes the windows agree better (the assignment with the greatest sum of IoUs), which is what
+unless exchanging them makes the windows agree better (the task with the greatest sum of IoUs), which is what
 happens when a window takes one look-alike for another.
 """
 

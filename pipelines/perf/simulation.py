@@ -3,9 +3,9 @@
     python -m pipelines.perf.simulation --workers 1000 --jobs 4000 --seconds 20
     python -m pipelines.perf.simulation --workers 200 --journal masks/journal.sqlite
 
-Everything but the work is real: the journal, the queue, `RayCrew` with its heartbeats, and Ray's calls to actors. A few
-actor processes host all workers; a worker is a coroutine that sleeps for the time that a job took. docs/scaling.md says
-what was found.
+Everything but the work is real: the job store, the queue, `RayPool` with its heartbeats, and Ray's calls to actors. A
+few actor processes host all workers; a worker is a coroutine that sleeps for the time that a job took. docs/scaling.md
+has the results.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.fleet.events import BatchEvent, JobDone, JobStarted
-from pipelines.fleet.job_store import Journal
+from pipelines.fleet.job_store import JobStore
 from pipelines.fleet.jobs import JobResult, JobSpec, PromptSource
-from pipelines.fleet.queue import work_off
+from pipelines.fleet.queue import run_queue
 from pipelines.fleet.ray_cluster import ClusterPlan, cluster
-from pipelines.fleet.ray_pool import RayCrew
+from pipelines.fleet.ray_pool import RayPool
 from pipelines.fleet.ray_worker import Heartbeat
-from pipelines.fleet.worker_pool import Assignment, Completed
+from pipelines.fleet.worker_pool import Completed, Task
 from vos.errors import UsageError
 from vos.resources.resident import resident_bytes
 
@@ -82,28 +82,28 @@ class Host:
         self._ended: dict[int, float] = {}
         self._gaps: list[float] = []
 
-    async def process(self, seat: int) -> int:
+    async def process(self, slot: int) -> int:
         """Process id."""
         return os.getpid()
 
-    async def run(self, seat: int, assignment: Assignment) -> Completed:
+    async def run(self, slot: int, task: Task) -> Completed:
         """Sleeps for the seconds that the job's name ends with."""
-        seconds = float(assignment.spec.name.rsplit(" ", 1)[1])
+        seconds = float(task.spec.name.rsplit(" ", 1)[1])
         now = time.monotonic()
-        if seat in self._ended:
-            self._gaps.append(now - self._ended[seat])
-        self._running[seat] = (assignment.number, now, seconds)
+        if slot in self._ended:
+            self._gaps.append(now - self._ended[slot])
+        self._running[slot] = (task.number, now, seconds)
         await asyncio.sleep(seconds)
-        del self._running[seat]
-        self._ended[seat] = time.monotonic()
+        del self._running[slot]
+        self._ended[slot] = time.monotonic()
         frames = max(1, round(seconds * _FPS))
-        return Completed(assignment.number, JobResult(frames, frames, seconds, None, "none", "0" * 64))
+        return Completed(task.number, JobResult(frames, frames, seconds, None, "none", "0" * 64))
 
-    async def heartbeat(self, seat: int) -> Heartbeat:
+    async def heartbeat(self, slot: int) -> Heartbeat:
         """As a worker's."""
-        if seat not in self._running:
+        if slot not in self._running:
             return Heartbeat(None, 0, None)
-        number, began, seconds = self._running[seat]
+        number, began, seconds = self._running[slot]
         return Heartbeat(number, int((time.monotonic() - began) * _FPS), round(seconds * _FPS))
 
     async def gaps(self) -> list[float]:
@@ -114,44 +114,44 @@ class Host:
 class _Method:
     """A method of one worker on its host; looks like a method of an actor."""
 
-    def __init__(self, method: Any, seat: int) -> None:
+    def __init__(self, method: Any, slot: int) -> None:
         self._method = method
-        self._seat = seat
+        self._slot = slot
 
     def options(self, **options: Any) -> _Method:
         return self
 
     def remote(self, *arguments: Any) -> Any:
-        # A crew also names a decoding process and a stream, which waiting needs neither of.
-        return self._method.remote(self._seat, *arguments[:1])
+        # A pool also passes a decoding process and a stream; waiting needs neither.
+        return self._method.remote(self._slot, *arguments[:1])
 
 
 class _Worker:
     """Looks like the handle of an actor."""
 
-    def __init__(self, host: Any, seat: int) -> None:
-        self.process = _Method(host.process, seat)
-        self.run = _Method(host.run, seat)
-        self.heartbeat = _Method(host.heartbeat, seat)
+    def __init__(self, host: Any, slot: int) -> None:
+        self.process = _Method(host.process, slot)
+        self.run = _Method(host.run, slot)
+        self.heartbeat = _Method(host.heartbeat, slot)
 
 
 class _SharedHosts:
-    """Ray, but for actors: those that a crew hires are seats on a few hosts."""
+    """Ray, but for actors: the workers of a pool are slots on a few hosts."""
 
     def __init__(self, ray: Any, workers: int) -> None:
         count = -(-workers // WORKERS_PER_HOST)
         host = ray.remote(num_cpus=0, max_concurrency=3 * WORKERS_PER_HOST)(Host)
         self._hosts = [host.remote() for _ in range(count)]
-        self._seats = itertools.count()
+        self._slots = itertools.count()
         self.wait, self.get, self.exceptions = ray.wait, ray.get, ray.exceptions
 
     def remote(self, **options: Any) -> Any:
         """`ray.remote(**options)(Class).remote(...)` gives a worker, whatever the class."""
-        return lambda cls: _Hiring(self)
+        return lambda cls: _WorkerClass(self)
 
-    def hire(self) -> _Worker:
-        seat = next(self._seats)
-        return _Worker(self._hosts[seat % len(self._hosts)], seat)
+    def add_worker(self) -> _Worker:
+        slot = next(self._slots)
+        return _Worker(self._hosts[slot % len(self._hosts)], slot)
 
     def kill(self, worker: Any) -> None:
         """Hosts end with Ray."""
@@ -161,12 +161,12 @@ class _SharedHosts:
         return [gap for host in self._hosts for gap in self.get(host.gaps.remote())]
 
 
-class _Hiring:
+class _WorkerClass:
     def __init__(self, hosts: _SharedHosts) -> None:
         self._hosts = hosts
 
     def remote(self, *arguments: Any) -> _Worker:
-        return self._hosts.hire()
+        return self._hosts.add_worker()
 
 
 def simulate(seconds: list[float], workers: int, folder: Path) -> Simulation:
@@ -175,7 +175,7 @@ def simulate(seconds: list[float], workers: int, folder: Path) -> Simulation:
     Args:
         seconds: Length of each job.
         workers: 1 to 1000.
-        folder: For the journal.
+        folder: For the job store.
 
     Raises:
         UsageError: No job, or more workers than are simulated.
@@ -195,11 +195,11 @@ def simulate(seconds: list[float], workers: int, folder: Path) -> Simulation:
 
     plan = ClusterPlan(workers)
     # One logical processor is enough for hosts that ask for none; the plan's would start that many idle processes.
-    with cluster(ClusterPlan(1)) as ray, Journal(folder / "journal.sqlite") as journal:
-        journal.replace(_specs(seconds, folder))
+    with cluster(ClusterPlan(1)) as ray, JobStore(folder / "journal.sqlite") as store:
+        store.replace(_specs(seconds, folder))
         hosts = _SharedHosts(ray, workers)
         memory, used = resident_bytes(), _processor_seconds()
-        work_off(journal, lambda: RayCrew(hosts, plan), on_event=hear)
+        run_queue(store, lambda: RayPool(hosts, plan), on_event=hear)
         used, memory = _processor_seconds() - used, resident_bytes() - memory
         gaps = hosts.gaps()
     gap = sum(gaps) / max(1, len(gaps))
@@ -207,15 +207,15 @@ def simulate(seconds: list[float], workers: int, folder: Path) -> Simulation:
 
 
 def measured_seconds(path: Path) -> list[float]:
-    """How long each finished job of a batch took, from its journal.
+    """How long each finished job of a batch took, from its job store.
 
     Raises:
         UsageError: There is no such file, or no job in it is done.
     """
     if not path.is_file():
-        raise UsageError(f"{path}: no such journal")
-    with Journal(path) as journal:
-        seconds = [entry.result.seconds for entry in journal.entries("done") if entry.result is not None]
+        raise UsageError(f"{path}: no such file")
+    with JobStore(path) as store:
+        seconds = [entry.result.seconds for entry in store.rows("done") if entry.result is not None]
     if not seconds:
         raise UsageError(f"{path}: no job in it is done")
     return seconds

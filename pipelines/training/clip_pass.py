@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipelines.training.batches import ClipBatch
 from pipelines.training.losses import mask_iou, mask_loss, presence_loss
-from pipelines.training.rollout import TrackingPlan, damaged
+from pipelines.training.rollout import RolloutPlan, damaged
 from seem_model.aggregation import aggregate
 from seem_model.compact.decoder import Decoded, PromptTokens
 from seem_model.compact.layers import area_resize
@@ -23,7 +23,7 @@ _PROMPT_WEIGHT = 0.7
 _PRESENCE_WEIGHT = 0.2
 
 
-def run_clips(model: CompactSEEM, batch: ClipBatch, plan: TrackingPlan) -> tuple[Tensor, dict[str, float]]:
+def run_clips(model: CompactSEEM, batch: ClipBatch, plan: RolloutPlan) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch and numbers for the log. Predicted masks are fed back as memory, without gradient.
 
     Every term is a weighted mean over the batch's objects with the same weights, `batch.weight`: the loss of a large
@@ -72,7 +72,7 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, plan: TrackingPlan) -> tuple
 
 
 def track(
-    model: CompactSEEM, frames: Sequence[ImageFeatures], first: Tensor, plan: TrackingPlan | None = None
+    model: CompactSEEM, frames: Sequence[ImageFeatures], first: Tensor, plan: RolloutPlan | None = None
 ) -> Iterator[Decoded]:
     """The answers for all frames but the first, whose masks are `first`.
 
@@ -86,8 +86,8 @@ def track(
     reference = model.reference_tokens(frames[0], first)
     recent: list[FrameMemory] = []
     previous = first
-    if plan is not None and plan.rehearsal:
-        last, previous, trusted = _rehearse(model, frames, pinned, reference, first, plan)
+    if plan is not None and plan.rollout:
+        last, previous, trusted = _roll_out(model, frames, pinned, reference, first, plan)
         recent.append(model.remember(last, previous, pinned=False, valid=trusted))
     for t in range(1, len(frames)):
         decoded = model.decode(frames[t], [pinned, *recent], reference, previous)
@@ -101,21 +101,21 @@ def track(
 
 
 @torch.no_grad()
-def _rehearse(
+def _roll_out(
     model: CompactSEEM,
     frames: Sequence[ImageFeatures],
     pinned: FrameMemory,
     reference: PromptTokens,
     first: Tensor,
-    plan: TrackingPlan,
+    plan: RolloutPlan,
 ) -> tuple[ImageFeatures, Tensor, Tensor]:
-    """Tracks the frames of the rehearsal, remembering the newest -> the last frame, its masks, and whom to trust."""
+    """Tracks the frames of the rollout, keeping the newest in memory -> the last one, its masks, the objects seen."""
     recent: list[FrameMemory] = []
     previous, trusted = first, first.new_ones(first.shape[:2])
-    for t in plan.rehearsal:
+    for t in plan.rollout:
         previous, trusted = _own_masks(model.decode(frames[t], [pinned, *recent], reference, previous))
         recent = [model.remember(frames[t], previous, pinned=False, valid=trusted)]
-    return frames[plan.rehearsal[-1]], damaged(previous, plan.damage_seeds[0]), trusted
+    return frames[plan.rollout[-1]], damaged(previous, plan.damage_seeds[0]), trusted
 
 
 def _own_masks(decoded: Decoded) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,9 @@
-"""Masks gone wrong, as a tracker's own masks do after many frames.
+"""Masks with the errors that a tracker accumulates over many frames.
 
-A clip is a few frames long, a video hundreds: over a video the model's small errors are remembered, and read again. Two
-stand-ins for that length. A rehearsal runs the model over the clip's frames, back and forth, before the pass that is
-learned from, which then starts with what the model itself has come to believe. `damaged` makes at once the errors that
-add up over a video: parts lost, background taken in, thin parts dropped, gaps closed, borders grown or shrunk.
+A clip has a few frames, a video hundreds: over a video the model's small errors enter memory and are read again. Two
+substitutes for that length. A rollout runs the model over the clip's frames, back and forth and without gradient; the
+training pass then starts from the model's own memory. `damaged` applies at once the errors that accumulate over a
+video: parts lost, background included, thin parts dropped, gaps closed, boundaries grown or shrunk.
 """
 
 from __future__ import annotations
@@ -16,56 +16,56 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _START_FROM_PROMPT = 0.3
-_LONGEST_REHEARSAL = 5
+_LONGEST_ROLLOUT = 5
 _DAMAGED = 0.3
 _TWO_RECENT = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class TrackingPlan:
-    """What is drawn per step about how the clips of a batch are tracked.
+class RolloutPlan:
+    """What is sampled at each step: how the clips of a batch are tracked.
 
     Attributes:
-        start_from_prompt: (B,) bool, whose memory starts from the model's own mask of the prompt.
-        rehearsal: Frames (1..T-1) that are tracked without learning before the clip; empty for none.
+        start_from_prompt: (B,) bool, clips whose memory starts from the model's own mask of the prompt.
+        rollout: Frames (1..T-1) tracked without gradient before the clip; empty for none.
         recent_frames: How many of its own frames the model remembers beside the first.
-        damage_seeds: (T, B) int64: seeds of the damage to remembered masks, -1 for none. Row 0 is for the end of the
-            rehearsal.
+        damage_seeds: (T, B) int64: seeds of the damage to remembered masks, -1 for none. Row 0 is for the end
+            of the rollout.
     """
 
     start_from_prompt: Tensor
-    rehearsal: tuple[int, ...]
+    rollout: tuple[int, ...]
     recent_frames: int
     damage_seeds: Tensor
 
-    def parts(self, count: int) -> list[TrackingPlan]:
+    def parts(self, count: int) -> list[RolloutPlan]:
         """The plans of `count` equal parts of the batch."""
         size = self.start_from_prompt.shape[0] // count
         return [self.of(slice(start, start + size)) for start in range(0, count * size, size)]
 
-    def of(self, clips: slice) -> TrackingPlan:
+    def of(self, clips: slice) -> RolloutPlan:
         """The plan of some of the clips."""
         return replace(self, start_from_prompt=self.start_from_prompt[clips], damage_seeds=self.damage_seeds[:, clips])
 
 
-def draw_plan(seed: int, clips: int, frames: int, rehearsals: float) -> TrackingPlan:
+def draw_rollout_plan(seed: int, clips: int, frames: int, rollouts: float) -> RolloutPlan:
     """The plan of a whole step, so that it does not matter how many processes share its clips.
 
     Args:
-        seed: Decides everything.
+        seed: Determines the plan.
         clips: B.
         frames: T.
-        rehearsals: Share of steps that are rehearsed. With 0 no mask is damaged either, and every frame is remembered.
+        rollouts: Share of steps that begin with one. With 0 no mask is damaged either, and every frame is remembered.
     """
     generator = torch.Generator().manual_seed(seed)
     start_from_prompt = torch.rand(clips, generator=generator) < _START_FROM_PROMPT
-    if not rehearsals:
-        return TrackingPlan(start_from_prompt, (), frames, torch.full((frames, clips), -1))
+    if not rollouts:
+        return RolloutPlan(start_from_prompt, (), frames, torch.full((frames, clips), -1))
     seeds = torch.randint(0, 2**40, (frames, clips), generator=generator)
     damage_seeds = torch.where(torch.rand(frames, clips, generator=generator) < _DAMAGED, seeds, -1)
-    rehearsed, two_recent = (torch.rand(2, generator=generator) < torch.tensor([rehearsals, _TWO_RECENT])).tolist()
-    length = int(torch.randint(1, _LONGEST_REHEARSAL + 1, (), generator=generator)) if rehearsed else 0
-    return TrackingPlan(start_from_prompt, _back_and_forth(frames, length), 2 if two_recent else 1, damage_seeds)
+    has_rollout, two_recent = (torch.rand(2, generator=generator) < torch.tensor([rollouts, _TWO_RECENT])).tolist()
+    length = int(torch.randint(1, _LONGEST_ROLLOUT + 1, (), generator=generator)) if has_rollout else 0
+    return RolloutPlan(start_from_prompt, _back_and_forth(frames, length), 2 if two_recent else 1, damage_seeds)
 
 
 def _back_and_forth(frames: int, length: int) -> tuple[int, ...]:
@@ -112,7 +112,7 @@ def _part_lost(masks: Tensor, blobs: Tensor) -> Tensor:
     return masks * (1 - blobs)
 
 
-def _surroundings_taken_in(masks: Tensor, blobs: Tensor) -> Tensor:
+def _surroundings_included(masks: Tensor, blobs: Tensor) -> Tensor:
     return torch.maximum(masks, _grown(masks, 4) * blobs)
 
 
@@ -124,14 +124,14 @@ def _gaps_closed(masks: Tensor, _: Tensor) -> Tensor:
     return _shrunk(_grown(masks, 2), 2)
 
 
-def _border_moved_here_and_there(masks: Tensor, blobs: Tensor) -> Tensor:
+def _boundary_shifted(masks: Tensor, blobs: Tensor) -> Tensor:
     return _grown(masks, 1) * blobs + _shrunk(masks, 1) * (1 - blobs)
 
 
 _DAMAGES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
     _part_lost,
-    _surroundings_taken_in,
+    _surroundings_included,
     _thin_parts_dropped,
     _gaps_closed,
-    _border_moved_here_and_there,
+    _boundary_shifted,
 )

@@ -12,6 +12,9 @@ from pipelines.training.variations import Variations
 
 Precision = Literal["auto", "fp32", "bf16"]
 
+# Setting -> its name in the settings.json of earlier runs.
+_FORMER_NAMES = {"rollouts": "rehearsals"}
+
 # May differ between the start of a run and its resumption: they change where and how fast it runs, not what it learns.
 _FREE = frozenset(
     {"data", "output", "threads", "workers", "device", "accumulate", "checkpoint_every", "report_every", "tensorboard"}
@@ -49,8 +52,8 @@ class TrainSettings:
         occluders: Probability that something passes in front.
         zoom: Probability that the camera zooms.
         thin_parts: Probability that a pasted object gets sticks, ropes or wheels.
-        rehearsals: Probability that a batch is tracked back and forth before the pass that is learned from, to start
-            from masks that have drifted; above 0, remembered masks are also damaged, and only the newest are kept.
+        rollouts: Probability that a batch is tracked back and forth before the training pass, which then starts from
+            masks that have drifted; above 0, remembered masks are also damaged, and only the newest are kept.
         hold_aside: Share of the pictures that is kept for validation; 0 trains on all and scores nothing.
         report_every: Steps between validations and picture sheets; 0 for none.
         tensorboard: Also write TensorBoard events.
@@ -82,7 +85,7 @@ class TrainSettings:
     occluders: float = 0.0
     zoom: float = 0.0
     thin_parts: float = 0.0
-    rehearsals: float = 0.0
+    rollouts: float = 0.0
     hold_aside: float = 0.0
     report_every: int = 500
     tensorboard: bool = False
@@ -106,7 +109,8 @@ class TrainSettings:
             raise TrainingDataError(f"{path}: the settings of the run to resume cannot be read: {error}") from error
         for field in fields(self):
             # Runs that started before a setting existed had its default.
-            before = started.get(field.name, None if field.default is MISSING else field.default)
+            default = None if field.default is MISSING else field.default
+            before = started.get(field.name, started.get(_FORMER_NAMES.get(field.name, ""), default))
             now = getattr(self, field.name)
             if field.name not in _FREE and before != now:
                 raise TrainingDataError(

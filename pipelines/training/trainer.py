@@ -12,7 +12,7 @@ from torch import Tensor
 from pipelines.training.batches import ClipBatch
 from pipelines.training.clip_pass import run_clips
 from pipelines.training.processes import Processes
-from pipelines.training.rollout import draw_plan
+from pipelines.training.rollout import draw_rollout_plan
 from pipelines.training.settings import TrainSettings
 from pipelines.training.stills import TrainingDataError
 from seem_model.compact.model import CompactSEEM
@@ -109,7 +109,7 @@ class Trainer:
         """One update from this process's clips -> numbers for the log, whose sums over all processes are the means."""
         s = self.settings
         self._schedule()
-        plan = draw_plan(s.seed * 1_000_003 + self.step, s.batch, s.frames, s.rehearsals).of(self.clips)
+        plan = draw_rollout_plan(s.seed * 1_000_003 + self.step, s.batch, s.frames, s.rollouts).of(self.clips)
         batch = batch.to(self.device)
         total_weight = self.processes.add_up(batch.weight.sum())
         self.optimizer.zero_grad(set_to_none=True)

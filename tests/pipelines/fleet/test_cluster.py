@@ -14,9 +14,9 @@ from pipelines.fleet.events import BatchEvent, JobDone
 from pipelines.fleet.job_list import read_rows
 from pipelines.fleet.jobs import ModelSpec
 from pipelines.fleet.ray_cluster import ClusterPlan, FleetError, cluster
-from pipelines.fleet.ray_pool import RayCrew
+from pipelines.fleet.ray_pool import RayPool
 from pipelines.fleet.rows import Defaults
-from pipelines.fleet.worker_pool import SoloCrew
+from pipelines.fleet.worker_pool import LocalPool
 from tests.pipelines.fleet.conftest import MakeClips
 from tests.pipelines.fleet.helpers import SHORT_SIDE, batch_hashes, leftovers, write_manifest
 
@@ -37,20 +37,20 @@ def test_a_batch_outlives_the_loss_of_one_of_two_nodes(clips: MakeClips, tmp_pat
 
     videos = clips(12, 20)
     manifest = write_manifest(tmp_path / "jobs.jsonl", videos)
-    run_batch(read_rows(str(manifest)), Defaults(tmp_path / "undisturbed", CPU), SoloCrew, threads=1)
+    run_batch(read_rows(str(manifest)), Defaults(tmp_path / "undisturbed", CPU), LocalPool, threads=1)
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     node_options = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
     nodes = Cluster(initialize_head=True, head_node_args=node_options)
     lost = nodes.add_node(num_cpus=1, object_store_memory=80 * 2**20)
-    crew: RayCrew | None = None
+    pool: RayPool | None = None
     seen: set[int] = set()
     done = 0
 
     def hear(event: BatchEvent) -> None:
         nonlocal done
-        if crew is not None:
-            seen.update(crew.processes.values())
+        if pool is not None:
+            seen.update(pool.processes.values())
         if isinstance(event, JobDone):
             done += 1
             if done == 4:
@@ -60,13 +60,13 @@ def test_a_batch_outlives_the_loss_of_one_of_two_nodes(clips: MakeClips, tmp_pat
     try:
         with ExitStack() as stack:
 
-            def hire() -> RayCrew:
-                nonlocal crew
-                crew = RayCrew(stack.enter_context(cluster(plan)), plan)
-                return crew
+            def make_pool() -> RayPool:
+                nonlocal pool
+                pool = RayPool(stack.enter_context(cluster(plan)), plan)
+                return pool
 
             outcome = run_batch(
-                read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), hire, threads=1, on_event=hear
+                read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, on_event=hear
             )
     finally:
         nodes.shutdown()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.fleet.job_list import read_rows
-from pipelines.fleet.job_store import Journal
+from pipelines.fleet.job_store import JobStore
 from pipelines.fleet.jobs import JobSpec, PromptSource
 from pipelines.fleet.rows import Defaults, JobListError, job_specs
 from vos.errors import UsageError
@@ -121,7 +121,7 @@ def test_a_hundred_thousand_rows_are_checked_and_queued(folder: Path) -> None:
         for number in range(100_000):
             file.write(f'{{"video": "a.mp4", "name": "job{number}", "box": "1,2,30,40"}}\n')
     began = time.process_time()
-    with Journal(folder / "journal.sqlite") as journal:
-        journal.replace(job_specs(read_rows(str(lines)), Defaults(folder / "out")))
-        assert journal.counts() == {"queued": 100_000}
+    with JobStore(folder / "journal.sqlite") as store:
+        store.replace(job_specs(read_rows(str(lines)), Defaults(folder / "out")))
+        assert store.counts() == {"queued": 100_000}
     print(f"{time.process_time() - began:.1f} s of processor time for 100,000 rows")

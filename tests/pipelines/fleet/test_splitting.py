@@ -149,7 +149,7 @@ def test_what_cannot_be_split_is_told_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_part_survives_the_journal() -> None:
+def test_a_part_survives_the_job_store() -> None:
     spec = JobSpec("v 1/2", "v.mp4", (), "out", part=Part("v", "out", 0, 9, 9, 3))
     assert JobSpec.from_json(spec.to_json()) == spec
 

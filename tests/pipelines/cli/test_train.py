@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import seem_model
-from tests.pipelines.training_data import shapes_folder
+from tests.pipelines.training.tiny import shapes_folder
 from vos.cli.main import main
 
 

@@ -20,9 +20,9 @@ from pipelines.fleet.events import BatchEvent, JobDone, JobRetried
 from pipelines.fleet.job_list import read_rows
 from pipelines.fleet.jobs import ModelSpec
 from pipelines.fleet.ray_cluster import ClusterPlan, cluster
-from pipelines.fleet.ray_pool import RayCrew
+from pipelines.fleet.ray_pool import RayPool
 from pipelines.fleet.rows import Defaults
-from pipelines.fleet.worker_pool import SoloCrew
+from pipelines.fleet.worker_pool import LocalPool
 from tests.pipelines.fleet.conftest import MakeClips
 from tests.pipelines.fleet.helpers import SHORT_SIDE, batch_hashes, leftovers, write_manifest
 
@@ -32,7 +32,7 @@ CPU = ModelSpec(device="cpu", short_side=SHORT_SIDE)
 
 
 def run_solo(manifest: Path, output: Path) -> BatchOutcome:
-    return run_batch(read_rows(str(manifest)), Defaults(output, CPU), SoloCrew, threads=1)
+    return run_batch(read_rows(str(manifest)), Defaults(output, CPU), LocalPool, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +54,14 @@ class Saboteur(threading.Thread):
         self.targets = targets
         self.numbers = numbers
         self.what = what
-        self.crew: RayCrew | None = None
+        self.pool: RayPool | None = None
         self.reached: list[str] = []
         self.over = threading.Event()
 
     def run(self) -> None:
         while self.targets and not self.over.is_set():
             for name, frame in list(self.targets.items()):
-                process = self.crew.processes.get(self.numbers[name]) if self.crew else None
+                process = self.pool.processes.get(self.numbers[name]) if self.pool else None
                 if process and len(list(self.output.glob(f"{name}/masks/[0-9]*.png"))) >= frame:
                     os.kill(process, self.what)
                     self.reached.append(name)
@@ -92,13 +92,13 @@ def test_a_batch_survives_killed_workers_a_corrupt_video_and_a_full_disk(
     plan = ClusterPlan(workers=3)
     with ExitStack() as stack:
 
-        def hire() -> RayCrew:
-            killer.crew = RayCrew(stack.enter_context(cluster(plan)), plan)
-            return killer.crew
+        def make_pool() -> RayPool:
+            killer.pool = RayPool(stack.enter_context(cluster(plan)), plan)
+            return killer.pool
 
         killer.start()
         defaults = Defaults(output, CPU, require_empty=False)
-        outcome = run_batch(read_rows(str(manifest)), defaults, hire, threads=1, on_event=hear)
+        outcome = run_batch(read_rows(str(manifest)), defaults, make_pool, threads=1, on_event=hear)
         killer.over.set()
 
     assert sorted(killer.reached) == sorted(retried) == sorted(victims)
@@ -124,7 +124,7 @@ def test_masks_do_not_depend_on_the_number_of_workers(
         outcome = run_batch(
             read_rows(str(manifest)),
             Defaults(tmp_path / "out", CPU),
-            lambda: RayCrew(stack.enter_context(cluster(plan)), plan),
+            lambda: RayPool(stack.enter_context(cluster(plan)), plan),
             threads=1,
         )
     assert outcome.done == 6
@@ -136,7 +136,7 @@ def test_masks_do_not_depend_on_who_decodes_even_if_a_decoder_dies(
 ) -> None:
     videos, undisturbed = twelve
     manifest = write_manifest(tmp_path / "jobs.jsonl", videos[:6])
-    crews: list[RayCrew] = []
+    pools: list[RayPool] = []
     processes: list[int] = []
     ended = 0
 
@@ -144,7 +144,7 @@ def test_masks_do_not_depend_on_who_decodes_even_if_a_decoder_dies(
         nonlocal ended
         ended += isinstance(event, JobDone)
         if isinstance(event, JobDone) and ended in (1, 6):
-            processes.extend(crews[0].decoders)
+            processes.extend(pools[0].decoders)
             if ended == 1:
                 # The other worker is in the middle of a video, or both are.
                 os.kill(processes[0], signal.SIGKILL)
@@ -152,11 +152,13 @@ def test_masks_do_not_depend_on_who_decodes_even_if_a_decoder_dies(
     plan = ClusterPlan(workers=2, decoders=1)
     with ExitStack() as stack:
 
-        def hire() -> RayCrew:
-            crews.append(RayCrew(stack.enter_context(cluster(plan)), plan))
-            return crews[0]
+        def make_pool() -> RayPool:
+            pools.append(RayPool(stack.enter_context(cluster(plan)), plan))
+            return pools[0]
 
-        outcome = run_batch(read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), hire, threads=1, on_event=hear)
+        outcome = run_batch(
+            read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, on_event=hear
+        )
     assert outcome.done == 6, outcome.problems
     assert len(set(processes)) == 2, "the decoder came back, as another process"
     assert batch_hashes(tmp_path / "out") == {video.stem: undisturbed[video.stem] for video in videos[:6]}
@@ -176,13 +178,13 @@ def test_a_worker_that_hangs_is_replaced(twelve: tuple[list[Path], dict[str, dic
     plan = ClusterPlan(workers=1)
     with ExitStack() as stack:
 
-        def hire() -> RayCrew:
-            stopper.crew = RayCrew(stack.enter_context(cluster(plan)), plan, stall_seconds=10)
-            return stopper.crew
+        def make_pool() -> RayPool:
+            stopper.pool = RayPool(stack.enter_context(cluster(plan)), plan, stall_seconds=10)
+            return stopper.pool
 
         stopper.start()
         outcome = run_batch(
-            read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), hire, threads=1, retries=3, on_event=hear
+            read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, retries=3, on_event=hear
         )
         stopper.over.set()
     assert stopper.reached == ["clip00"]

@@ -26,9 +26,9 @@ from pipelines.training.trainer import ClipBatch, Trainer
 from pipelines.training.validation import KINDS, Validation
 from seem_model.compact.model import CompactSEEM
 from tests.extras import need
-from tests.pipelines.training_data import random_trunk_weights, shapes_folder, tiny_settings
+from tests.pipelines.training.tiny import random_trunk_weights, shapes_folder, tiny_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 _ONE_OF_TWO = """
 import sys
@@ -37,7 +37,7 @@ from pathlib import Path
 import seem_model
 from pipelines.training.initial_weights import finished_weights
 from pipelines.training.loop import train
-from tests.pipelines.training_data import random_trunk_weights, tiny_settings
+from tests.pipelines.training.tiny import random_trunk_weights, tiny_settings
 settings = replace(tiny_settings(Path(sys.argv[1]), Path(sys.argv[2]), steps=int(sys.argv[3])), trunk_from=0.5)
 train(settings, random_trunk_weights, resume="resume" in sys.argv)
 """

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.cli.fleet_options import choose_gpus, crew_maker
+from pipelines.cli.fleet_options import choose_gpus, pool_factory
 from pipelines.fleet.decode_pool import STREAM_BYTES
 from pipelines.fleet.ray_cluster import OBJECT_STORE_BYTES, ClusterPlan, shared_memory_note
-from pipelines.fleet.worker_pool import Crew, SoloCrew
+from pipelines.fleet.worker_pool import LocalPool, WorkerPool
 from vos.errors import UsageError
 
 
-def maker(**options: Any) -> AbstractContextManager[Callable[[], Crew]]:
+def maker(**options: Any) -> AbstractContextManager[Callable[[], WorkerPool]]:
     values: dict[str, Any] = {
         "workers": None,
         "gpus": None,
@@ -26,7 +26,7 @@ def maker(**options: Any) -> AbstractContextManager[Callable[[], Crew]]:
         "stall": 300.0,
         "device": "cpu",
     }
-    return crew_maker(**(values | options))
+    return pool_factory(**(values | options))
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_worker_needs_no_ray() -> None:
-    with maker(workers=1) as hire:
-        assert isinstance(hire(), SoloCrew)
+    with maker(workers=1) as make_pool:
+        assert isinstance(make_pool(), LocalPool)
 
 
 def test_a_cluster_needs_a_number_of_workers() -> None:
@@ -71,8 +71,8 @@ def test_decoders_are_a_number_or_auto() -> None:
     for wrong in ("some", "-1", "1000"):
         with pytest.raises(UsageError, match="--decoders"), maker(decoders=wrong):
             pass
-    with maker(decoders="auto") as hire:
-        assert isinstance(hire(), SoloCrew)
+    with maker(decoders="auto") as make_pool:
+        assert isinstance(make_pool(), LocalPool)
 
 
 def test_decoders_need_room_for_frames_in_shared_memory() -> None:

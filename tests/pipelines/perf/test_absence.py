@@ -12,7 +12,7 @@ from pipelines.perf.absence import SETTINGS, measure_absence, score_clip
 from pipelines.perf.absence_clips import TARGET, AbsenceClip, drawn_material, make_clip, material_from_stills
 from vos.tracking.load_model import load_model
 
-STILLS = Path(os.environ.get("VOS_TRAIN_STILLS", Path(__file__).parents[3] / "shared/data/train"))
+STILLS = Path(os.environ.get("VOS_TRAIN_STILLS", Path(__file__).parents[4] / "shared/data/train"))
 
 
 def areas(clip: AbsenceClip, object_id: int = TARGET) -> list[int]:

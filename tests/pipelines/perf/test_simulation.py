@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.fleet.job_store import Journal
+from pipelines.fleet.job_store import JobStore
 from pipelines.fleet.jobs import JobResult, JobSpec, PromptSource
 from pipelines.perf.simulation import measured_seconds, simulate
 from vos.errors import UsageError
@@ -21,26 +21,24 @@ def test_virtual_workers_share_the_jobs(tmp_path: Path) -> None:
     assert found.wall_seconds >= 3 * 0.02
     assert found.gap_seconds > 0
     assert 0 < found.busy < 1
-    with Journal(tmp_path / "journal.sqlite") as journal:
-        assert journal.counts() == {"done": 90}
+    with JobStore(tmp_path / "journal.sqlite") as store:
+        assert store.counts() == {"done": 90}
 
 
-def test_lengths_come_from_the_journal_of_a_batch(tmp_path: Path) -> None:
+def test_lengths_come_from_the_job_store_of_a_batch(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    with Journal(path) as journal:
-        journal.replace(
-            JobSpec(name, "v.mp4", (PromptSource("box", "1,1,9,9"),), str(tmp_path / name)) for name in "abc"
-        )
+    with JobStore(path) as store:
+        store.replace(JobSpec(name, "v.mp4", (PromptSource("box", "1,1,9,9"),), str(tmp_path / name)) for name in "abc")
         for seconds in (4.0, 2.5):
-            entry = journal.take()
+            entry = store.take()
             assert entry is not None
-            journal.finish(entry.number, JobResult(10, 10, seconds, None, "cpu", "0" * 64))
+            store.finish(entry.number, JobResult(10, 10, seconds, None, "cpu", "0" * 64))
     assert measured_seconds(path) == [4.0, 2.5]
-    with pytest.raises(UsageError, match="no such journal"):
+    with pytest.raises(UsageError, match="no such file"):
         measured_seconds(tmp_path / "other.sqlite")
 
 
 @pytest.mark.parametrize(("jobs", "workers"), [(0, 5), (5, 0), (5, 1001)])
-def test_what_cannot_be_simulated_is_said(jobs: int, workers: int, tmp_path: Path) -> None:
+def test_what_cannot_be_simulated_is_reported(jobs: int, workers: int, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="1 to 1000"):
         simulate([1.0] * jobs, workers, tmp_path)

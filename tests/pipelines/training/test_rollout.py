@@ -1,4 +1,4 @@
-"""What stands in for the length of a video in training: rehearsals, and damage to remembered masks."""
+"""Training on short clips as on long videos: rollouts, and damage to remembered masks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from pipelines.training.clip_pass import track
-from pipelines.training.rollout import damaged, draw_plan
+from pipelines.training.rollout import damaged, draw_rollout_plan
 from seem_model.compact.model import CompactSEEM
 
 FRAMES = 4
 
 
 def test_a_plan_is_the_same_however_the_clips_are_divided() -> None:
-    whole = draw_plan(7, 6, FRAMES, 0.5)
+    whole = draw_rollout_plan(7, 6, FRAMES, 0.5)
     first, second = whole.parts(2)
     assert torch.equal(torch.cat([first.damage_seeds, second.damage_seeds], 1), whole.damage_seeds)
     assert torch.equal(whole.of(slice(3, 6)).start_from_prompt, second.start_from_prompt)
@@ -23,16 +23,16 @@ def test_a_plan_is_the_same_however_the_clips_are_divided() -> None:
     assert torch.equal(together, apart)
 
 
-def test_without_rehearsals_nothing_is_damaged_and_everything_remembered() -> None:
-    plans = [draw_plan(seed, 4, FRAMES, 0.0) for seed in range(20)]
-    assert all(plan.rehearsal == () and plan.recent_frames == FRAMES for plan in plans)
+def test_without_rollouts_nothing_is_damaged_and_everything_remembered() -> None:
+    plans = [draw_rollout_plan(seed, 4, FRAMES, 0.0) for seed in range(20)]
+    assert all(plan.rollout == () and plan.recent_frames == FRAMES for plan in plans)
     assert all((plan.damage_seeds == -1).all() for plan in plans)
 
 
-def test_rehearsals_go_back_and_forth_over_the_frames_after_the_first() -> None:
-    rehearsals = {draw_plan(seed, 4, FRAMES, 1.0).rehearsal for seed in range(60)}
-    assert rehearsals == {(1,), (1, 2), (1, 2, 3), (1, 2, 3, 2), (1, 2, 3, 2, 1)}
-    assert {draw_plan(seed, 4, 2, 1.0).rehearsal for seed in range(60)} <= {(1,) * n for n in range(1, 6)}
+def test_rollouts_go_back_and_forth_over_the_frames_after_the_first() -> None:
+    rollouts = {draw_rollout_plan(seed, 4, FRAMES, 1.0).rollout for seed in range(60)}
+    assert rollouts == {(1,), (1, 2), (1, 2, 3), (1, 2, 3, 2), (1, 2, 3, 2, 1)}
+    assert {draw_rollout_plan(seed, 4, 2, 1.0).rollout for seed in range(60)} <= {(1,) * n for n in range(1, 6)}
 
 
 def test_damage_keeps_masks_masks_and_spares_the_clips_without_a_seed() -> None:
@@ -48,8 +48,8 @@ def test_damage_keeps_masks_masks_and_spares_the_clips_without_a_seed() -> None:
     assert changed > 30
 
 
-@pytest.mark.parametrize("rehearsal", [(), (1, 2)])
-def test_a_rehearsed_clip_starts_from_what_the_model_came_to_believe(rehearsal: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("rollout", [(), (1, 2)])
+def test_after_a_rollout_a_clip_starts_from_the_models_own_memory(rollout: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     model = CompactSEEM().eval()
     # An object that the untrained network sees is remembered.
@@ -59,9 +59,9 @@ def test_a_rehearsed_clip_starts_from_what_the_model_came_to_believe(rehearsal: 
     first = torch.zeros(1, 1, 16, 16)
     first[..., 4:12, 4:12] = 1
     frames = [model.encode_image(image[None]) for image in images]
-    plan = draw_plan(0, 1, 3, 0.0)
-    plan = type(plan)(plan.start_from_prompt, rehearsal, 1, plan.damage_seeds)
+    plan = draw_rollout_plan(0, 1, 3, 0.0)
+    plan = type(plan)(plan.start_from_prompt, rollout, 1, plan.damage_seeds)
     found, plain = list(track(model, frames, first, plan)), list(track(model, frames, first))
     assert len(found) == 2
-    assert torch.equal(found[0].propagated, plain[0].propagated) is (rehearsal == ())
+    assert torch.equal(found[0].propagated, plain[0].propagated) is (rollout == ())
     assert all(decoded.mask_logits.requires_grad for decoded in found)
