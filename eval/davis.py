@@ -13,11 +13,12 @@ Challenge on Video Object Segmentation"; Caelles et al., "The 2019 DAVIS Challen
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import DatasetError
-from eval.masks import VOID_LABEL, MaskFolder
+from eval.masks import VOID_LABEL, SequenceMasks
 from eval.plan import EvaluationPlan, ObjectPlan, PlanRequest, SequencePlan
 from eval.png import read_labels
 
@@ -36,8 +37,8 @@ def plan_davis16(request: PlanRequest) -> EvaluationPlan:
             SequencePlan(
                 name=name,
                 stems=stems,
-                truth=MaskFolder(folder, "binary", truth=True),
-                predictions=MaskFolder(request.predictions / name, "binary"),
+                truth=SequenceMasks(folder, "binary", truth=True),
+                predictions=SequenceMasks(request.predictions / name, "binary"),
                 objects=(ObjectPlan(f"{name}_1", 1, tuple(range(len(stems)))),),
             )
         )
@@ -46,24 +47,9 @@ def plan_davis16(request: PlanRequest) -> EvaluationPlan:
 
 def plan_davis17(request: PlanRequest) -> EvaluationPlan:
     """DAVIS-2017, semi-supervised."""
-    sequences, notes = [], []
-    for name in sequence_names(request, _list_file(request, "semi-supervised")):
-        folder = _annotations(request.root, "Annotations", name)
-        stems = frame_stems(folder, images=_images(request.root, name))
-        first = first_frame(folder, stems[0])
-        notes += first.notes(name)
-        inner = inner_stems(name, stems)
-        sequences.append(
-            SequencePlan(
-                name=name,
-                stems=inner,
-                truth=MaskFolder(folder, "labels", truth=True),
-                predictions=MaskFolder(request.predictions / name, "labels"),
-                objects=numbered_objects(name, first.objects, len(inner)),
-                max_id=first.objects,
-            )
-        )
-    return EvaluationPlan(tuple(sequences), tuple(notes))
+    names = sequence_names(request, _list_file(request, "semi-supervised"))
+    folders = ((name, _annotations(request.root, "Annotations", name), _images(request.root, name)) for name in names)
+    return plan_from_first_frames(request, folders)
 
 
 def plan_davis17_unsupervised(request: PlanRequest) -> EvaluationPlan:
@@ -78,12 +64,42 @@ def plan_davis17_unsupervised(request: PlanRequest) -> EvaluationPlan:
             SequencePlan(
                 name=name,
                 stems=stems,
-                truth=MaskFolder(folder, "labels", truth=True),
-                predictions=MaskFolder(request.predictions / name, "labels"),
+                truth=SequenceMasks(folder, "labels", truth=True),
+                predictions=SequenceMasks(request.predictions / name, "labels"),
                 objects=numbered_objects(name, first.objects, len(stems)),
                 matching="hungarian",
                 max_id=MAX_PROPOSALS,
                 void=True,
+            )
+        )
+    return EvaluationPlan(tuple(sequences), tuple(notes))
+
+
+def plan_from_first_frames(
+    request: PlanRequest, folders: Iterable[tuple[str, Path, int]], *, refuse_extra_ids: bool = True
+) -> EvaluationPlan:
+    """Sequences of index maps, by the rules of DAVIS-2017: the objects are those of the first frame, and neither the
+    first frame nor the last is scored.
+
+    Args:
+        request: Where predictions are.
+        folders: Name, folder of annotations, and number of pictures (0 where not known) of each sequence.
+        refuse_extra_ids: Whether a prediction with an id above the objects' is an error; otherwise it is ignored.
+    """
+    sequences, notes = [], []
+    for name, folder, images in folders:
+        stems = frame_stems(folder, images=images)
+        first = first_frame(folder, stems[0])
+        notes += first.notes(name)
+        inner = inner_stems(name, stems)
+        sequences.append(
+            SequencePlan(
+                name=name,
+                stems=inner,
+                truth=SequenceMasks(folder, "labels", truth=True),
+                predictions=SequenceMasks(request.predictions / name, "labels"),
+                objects=numbered_objects(name, first.objects, len(inner)),
+                max_id=first.objects if refuse_extra_ids else None,
             )
         )
     return EvaluationPlan(tuple(sequences), tuple(notes))

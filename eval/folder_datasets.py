@@ -1,4 +1,4 @@
-"""Data sets whose annotations lie in <root>/Annotations/<sequence>: VOST, MOSE, LVOS, SA-V, and a user's own folders.
+"""Data sets with annotations in <root>/Annotations/<sequence>: VOST, MOSE, LVOS, SA-V, and a user's own folders.
 
 Sources: VOST, TRI-ML/VOST `evaluation/`; LVOS, LingyiHongfd/lvos-evaluation; SA-V, facebookresearch/sam2
 `sav_dataset/`. The scoring server of MOSE (version 1) has no public code; the rules of DAVIS-2017 are assumed.
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from eval.davis import first_frame, frame_stems, inner_stems, numbered_objects, sequence_names
+from eval.davis import frame_stems, inner_stems, plan_from_first_frames, sequence_names
 from eval.errors import DatasetError
-from eval.masks import VOID_LABEL, MaskFolder, MaskKind
+from eval.masks import VOID_LABEL, MaskKind, SequenceMasks
 from eval.plan import EvaluationPlan, ObjectPlan, PlanRequest, SequencePlan
 from eval.png import read_labels
 
@@ -22,40 +22,17 @@ LVOS_STRIDE = 5
 
 
 def plan_vost(request: PlanRequest) -> EvaluationPlan:
-    """VOST: frames and objects as in DAVIS-2017; predicted ids above the objects' are cut off."""
+    """VOST: frames and objects as in DAVIS-2017; predicted ids above the objects' are ignored."""
     names = sequence_names(request, request.root / "ImageSets" / f"{request.split}.txt")
-    return _plan_like_davis(request, request.root, names, refuse_extra_ids=False)
+    return plan_from_first_frames(request, _folders(request.root, names), refuse_extra_ids=False)
 
 
 def plan_mose(request: PlanRequest) -> EvaluationPlan:
     """MOSE, version 1: frames and objects as in DAVIS-2017, sequences from the folders."""
     root = split_root(request)
-    plan = _plan_like_davis(request, root, _subfolders(request, root / "Annotations"), refuse_extra_ids=True)
+    plan = plan_from_first_frames(request, _folders(root, _subfolders(request, root / "Annotations")))
     note = "MOSE: the code of the scoring server is not public; scored by the rules of DAVIS-2017"
     return EvaluationPlan(plan.sequences, (note, *plan.notes))
-
-
-def _plan_like_davis(
-    request: PlanRequest, root: Path, names: tuple[str, ...], refuse_extra_ids: bool
-) -> EvaluationPlan:
-    sequences, notes = [], []
-    for name in names:
-        folder = root / "Annotations" / name
-        stems = frame_stems(folder)
-        first = first_frame(folder, stems[0])
-        notes += first.notes(name)
-        inner = inner_stems(name, stems)
-        sequences.append(
-            SequencePlan(
-                name=name,
-                stems=inner,
-                truth=MaskFolder(folder, "labels", truth=True),
-                predictions=MaskFolder(request.predictions / name, "labels"),
-                objects=numbered_objects(name, first.objects, len(inner)),
-                max_id=first.objects if refuse_extra_ids else None,
-            )
-        )
-    return EvaluationPlan(tuple(sequences), tuple(notes))
 
 
 def plan_lvos(request: PlanRequest) -> EvaluationPlan:
@@ -138,8 +115,8 @@ def plan_folder(request: PlanRequest) -> EvaluationPlan:
             SequencePlan(
                 name=title,
                 stems=stems,
-                truth=MaskFolder(folder, kind, truth=True),
-                predictions=MaskFolder(request.predictions / name, kind),
+                truth=SequenceMasks(folder, kind, truth=True),
+                predictions=SequenceMasks(request.predictions / name, kind),
                 objects=tuple(ObjectPlan(f"{title}_{key}", key, tuple(range(len(stems)))) for key in objects),
                 max_id=max(objects) if objects and kind == "labels" else None,
                 void=kind == "labels" and VOID_LABEL in ids,
@@ -165,8 +142,8 @@ def plan_of_ranges(
     return SequencePlan(
         name=name,
         stems=stems,
-        truth=MaskFolder(truth_folder or root / "Annotations" / name, kind, object_folder, truth=True),
-        predictions=MaskFolder(request.predictions / name, kind, object_folder),
+        truth=SequenceMasks(truth_folder or root / "Annotations" / name, kind, object_folder, truth=True),
+        predictions=SequenceMasks(request.predictions / name, kind, object_folder),
         objects=tuple(
             ObjectPlan(f"{name}_{object_id}", object_id, tuple(position[stem] for stem in object_stems), group)
             for object_id, object_stems, group in objects
@@ -210,6 +187,10 @@ def chosen(request: PlanRequest, names: tuple[str, ...], where: Path) -> tuple[s
     if unknown:
         raise DatasetError(f"{where}: has no sequence {', '.join(unknown)}; check --sequence and --split")
     return request.sequences
+
+
+def _folders(root: Path, names: tuple[str, ...]) -> list[tuple[str, Path, int]]:
+    return [(name, root / "Annotations" / name, 0) for name in names]
 
 
 def _subfolders(request: PlanRequest, folder: Path) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def _file_names(folder: Path) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class MaskFolder:
+class SequenceMasks:
     """The masks of one sequence on disk.
 
     Attributes:

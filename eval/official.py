@@ -22,7 +22,7 @@ _HOME = "https://github.com/davisvideochallenge/davis2017-evaluation"
 
 
 class OfficialToolError(EvalError):
-    """The official tool is not installed, gave up, or scored other objects."""
+    """The official tool is not installed, exited early, or scored other objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def run_official(
             tool = module.DAVISEvaluation(str(root), _TASKS[dataset], split, sequences=chosen)
             results = tool.evaluate(str(predictions))
     except SystemExit as error:
-        raise OfficialToolError(f"davis2017-evaluation gave up with exit status {error.code or 0}") from error
+        raise OfficialToolError(f"davis2017-evaluation stopped with exit status {error.code or 0}") from error
     except Exception as error:
         raise OfficialToolError(f"davis2017-evaluation failed: {type(error).__name__}: {error}") from error
     return _read_results(results)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eval.masks import MaskFolder
+from eval.masks import SequenceMasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class SequencePlan:
 
     name: str
     stems: tuple[str, ...]
-    truth: MaskFolder
-    predictions: MaskFolder
+    truth: SequenceMasks
+    predictions: SequenceMasks
     objects: tuple[ObjectPlan, ...]
     matching: Literal["id", "hungarian"] = "id"
     max_id: int | None = None

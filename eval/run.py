@@ -66,7 +66,7 @@ def evaluate(
         allow_missing: Score absent predictions as empty masks instead of refusing to score.
         given_frame: YouTube-VOS only, see `PlanRequest`.
         unseen: YouTube-VOS and LVOS only, see `PlanRequest`.
-        progress: Told of each finished sequence.
+        progress: Called after each finished sequence.
 
     Returns:
         The report. Its numbers do not depend on `jobs`.
@@ -188,10 +188,11 @@ def _run(plans: tuple[SequencePlan, ...], task: _Task) -> list[np.ndarray]:
 
 
 def _keep_freed_memory() -> None:
-    """Lets arrays of a whole frame be made from memory that was freed before, not from fresh pages.
+    """Makes the allocator reuse freed memory for arrays of a whole frame instead of mapping fresh pages.
 
-    glibc gives large blocks back to the system at once, and the system must clear pages before it hands them out
-    again: more than a third of the time of the scorer went there. Freeing one larger block raises the limit for the
-    rest of the process (mallopt(3), M_MMAP_THRESHOLD). Its pages are never touched.
+    glibc returns large blocks to the system at once, and the system must clear pages before it hands them out again:
+    more than a third of the scorer's time went there. Freeing one larger block raises the limit for the rest of the
+    process (mallopt(3), M_MMAP_THRESHOLD). Its pages are never touched. `vos.resources.allocator` does more for a
+    tracker; this package imports no other, and its worker processes need no more than this.
     """
     np.empty(_KEPT_BYTES, np.uint8)

@@ -1,4 +1,4 @@
-"""`vos perf ...`: benchmarks, each a file of its own."""
+"""`vos perf ...`: measurements of speed and memory, each a file of its own."""
 
 from __future__ import annotations
 

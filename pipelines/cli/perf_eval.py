@@ -21,10 +21,10 @@ def perf_eval(frames: int, rounds: int, jobs: int, memory: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from eval.benchmark import logical_cpus, run_benchmark
+    from eval.scorer_speed import logical_cpus, measure_scorer
 
     console = Console(highlight=False)
-    result = run_benchmark(frames=frames, rounds=rounds, jobs=jobs, memory=memory)
+    result = measure_scorer(frames=frames, rounds=rounds, jobs=jobs, memory=memory)
     table = Table(title="CPU time per 480x854 frame, decoding included; numbers equal")
     for label in ("objects", "frames", "baseline ms", "scorer ms", "speedup"):
         table.add_column(label, justify="right")

@@ -42,8 +42,8 @@ def perf_model(
     """
     import torch
 
-    from seem_model.benchmark import STAGES, Deviation, FrameBenchmark, deviation
     from seem_model.configs import config_named
+    from seem_model.frame_cost import STAGES, Deviation, FrameTimer, deviation
     from seem_model.variants import split_name
     from vos.resources.allocator import keep_freed_memory
     from vos.tracking.load_model import choose_device
@@ -55,21 +55,21 @@ def perf_model(
     chosen = split_name(config if variant is None else f"{config}:{variant}")[1]
     exact = []
     if not chosen.is_exact:
-        reference = FrameBenchmark(released, height=height, width=width, device=where)
+        reference = FrameTimer(released, height=height, width=width, device=where)
         exact = [reference.masks(reference.prompts(count)) for count in objects]
         del reference
         if where.type == "cuda":
             torch.cuda.reset_peak_memory_stats(where)
-    benchmark = FrameBenchmark(released, height=height, width=width, device=where, variant=chosen)
+    timer = FrameTimer(released, height=height, width=width, device=where, variant=chosen)
     ours, plain_costs = [], []
     errors: list[Deviation] = []
     for count in objects:
-        prompts = benchmark.prompts(count)
-        ours.append(benchmark.measure(prompts, repeats=repeats))
+        prompts = timer.prompts(count)
+        ours.append(timer.measure(prompts, repeats=repeats))
         if exact:
-            errors.append(deviation(benchmark.masks(prompts), exact[len(errors)]))
+            errors.append(deviation(timer.masks(prompts), exact[len(errors)]))
         if plain:
-            plain_costs.append(benchmark.measure_plain(prompts, repeats=1))
+            plain_costs.append(timer.measure_plain(prompts, repeats=1))
     peak = torch.cuda.max_memory_allocated(where) if where.type == "cuda" else None
     if as_json:
         runs = [{"path": "product", "objects": c.objects, "seconds": c.seconds, "total": c.total} for c in ours]

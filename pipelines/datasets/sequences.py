@@ -13,7 +13,7 @@ from eval.datasets import find_dataset
 from eval.davis import RESOLUTION, sequence_names
 from eval.errors import DatasetError, EvalUsageError
 from eval.folder_datasets import chosen, split_root
-from eval.masks import VOID_LABEL, MaskFolder, MaskKind
+from eval.masks import VOID_LABEL, MaskKind, SequenceMasks
 from eval.plan import PlanRequest
 from vos.video.images import ImageFolderSource
 
@@ -43,9 +43,9 @@ class Sequence:
     name: str
     pictures: Path
     stems: tuple[str, ...]
-    predictions: MaskFolder
+    predictions: SequenceMasks
     laid_out: frozenset[str]
-    truth: MaskFolder
+    truth: SequenceMasks
     object_ids: tuple[int, ...] | None
 
 
@@ -106,8 +106,8 @@ class _Found:
     """A sequence before its pictures have been looked at; `annotated` are frames that must have one."""
 
     name: str
-    truth: MaskFolder
-    predictions: MaskFolder
+    truth: SequenceMasks
+    predictions: SequenceMasks
     annotated: tuple[str, ...] = ()
     object_ids: tuple[int, ...] | None = None
 
@@ -126,7 +126,7 @@ def _list_unscored(dataset: str, request: PlanRequest) -> list[_Found]:
         folder = request.root / "Annotations"
         folder = folder / RESOLUTION if dataset.startswith("davis") else folder
     return [
-        _Found(name, MaskFolder(folder / name, kind, truth=True), MaskFolder(request.predictions / name, kind))
+        _Found(name, SequenceMasks(folder / name, kind, truth=True), SequenceMasks(request.predictions / name, kind))
         for name in names
     ]
 

@@ -26,7 +26,7 @@ from vos.tracking.load_model import VideoModel
 from vos.tracking.schedule import plan_of
 from vos.tracking.track_video import propagate
 from vos.tracking.tracker import VideoTracker
-from vos.video import Frame, VideoInfo, open_source
+from vos.video import Frame, open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,6 @@ class _TimedPng(PalettePngSink):
     def __init__(self, folder: Path, clock: _Clock) -> None:
         super().__init__(folder)
         self._clock = clock
-
-    def open(self, info: VideoInfo) -> None:
-        super().open(info)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         with self._clock.stage("write PNG"):

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.training.read_coco import read_coco
+from pipelines.training.read_coco import read_coco_stills
 from pipelines.training.read_folders import read_folders
 from pipelines.training.read_regions import read_regions
 from pipelines.training.stills import Still, TrainingDataError
@@ -52,7 +52,7 @@ DEFAULT_PARTS = frozenset({"ccp_clothing_parts"})
 def _read_coco(path: Path, images: Path | None, weight: float, parts: bool) -> list[Still]:
     if images is None:
         raise TrainingDataError(f'{path}: a source of kind "coco" needs `images`, the folder of its pictures')
-    return read_coco(path, images, weight=weight, parts=parts)
+    return read_coco_stills(path, images, weight=weight, parts=parts)
 
 
 def _without_images(

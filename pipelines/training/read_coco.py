@@ -85,7 +85,7 @@ class CocoStill(Still):
         return labels
 
 
-def read_coco(annotations: Path, images: Path, *, weight: float, parts: bool) -> list[Still]:
+def read_coco_stills(annotations: Path, images: Path, *, weight: float, parts: bool) -> list[Still]:
     """All pictures of a COCO file that have at least one instance which is not a crowd.
 
     Raises:

@@ -30,7 +30,7 @@ SCORED = sorted(
 )
 NOT_SCORED = sorted(set(load_cases()) - set(SCORED))
 REFUSED = {
-    # What we say where the official tool gives up; other cases of that kind must get some error in one line.
+    # Our messages where the official tool exits; other cases of that kind must get some error in one line.
     "s_extra_id_exit": (MaskFileError, r"00003\.png: holds the id 5, above the 4"),
     "s_gt_late_higher_id_predicted_exit": (MaskFileError, r"00004\.png: holds the id 2, above the 1"),
     "s_pred_255_exit": (MaskFileError, r"id 255, above the 1 .* need 1 instead of 255"),

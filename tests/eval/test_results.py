@@ -1,4 +1,4 @@
-"""Everything that leaves the scorer: JSON, CSV, HTML, zip, the benchmark, and the comparison with the official tool."""
+"""Everything that leaves the scorer: JSON, CSV, HTML, zip, speed, and the comparison with the official tool."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import eval.benchmark as benchmark
+import eval.scorer_speed as scorer_speed
 from eval import EvalUsageError, MaskFileError, MissingPredictionsError, Report, Statistics, evaluate
-from eval.benchmark import BenchmarkError, run_benchmark
 from eval.csv_files import csv_files
 from eval.html_report import html_report
 from eval.json_report import report_json
@@ -29,6 +28,7 @@ from eval.official import OfficialToolError, largest_difference, run_official
 from eval.outputs import OutputExistsError, write_file
 from eval.pack import pack_submission
 from eval.report import ObjectScores
+from eval.scorer_speed import ScorerMismatchError, measure_scorer
 from eval.scoring import ObjectSeries
 from tests.eval.layouts import moving_boxes, save_davis17, save_images, save_labels, save_sequence
 
@@ -231,7 +231,7 @@ class TestOfficialBackend:
         self, davis: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.install(monkeypatch, lambda _self, _path: sys.exit())
-        with pytest.raises(OfficialToolError, match="gave up with exit status 0"):
+        with pytest.raises(OfficialToolError, match="stopped with exit status 0"):
             run_official(davis[1], dataset="davis17", root=davis[0], split="val")
         self.install(monkeypatch, lambda _self, _path: [][0])
         with pytest.raises(OfficialToolError, match="failed: IndexError"):
@@ -245,7 +245,7 @@ class TestOfficialBackend:
 
 class TestBenchmark:
     def test_measures_both_sides_on_the_same_masks(self) -> None:
-        result = run_benchmark(frames=3, rounds=1, jobs=1, memory=True)
+        result = measure_scorer(frames=3, rounds=1, jobs=1, memory=True)
         assert [row.objects for row in result.speed] == [1, 5]
         assert all(row.baseline_ms > 0 and row.scorer_ms > 0 for row in result.speed)
         assert result.scaling is None
@@ -256,9 +256,9 @@ class TestBenchmark:
         def wrong(truth: list[Path], _predictions: list[Path], objects: int) -> tuple[np.ndarray, np.ndarray]:
             return np.full((objects, len(truth)), 0.5), np.full((objects, len(truth)), 0.5)
 
-        monkeypatch.setattr(benchmark, "score_sequence", wrong)
-        with pytest.raises(BenchmarkError, match="moving_1: the scorer and the baseline give different numbers"):
-            run_benchmark(frames=2, rounds=1, jobs=1, memory=False)
+        monkeypatch.setattr(scorer_speed, "score_sequence", wrong)
+        with pytest.raises(ScorerMismatchError, match="moving_1: the scorer and the baseline give different numbers"):
+            measure_scorer(frames=2, rounds=1, jobs=1, memory=False)
 
 
 class TestCommand:
@@ -321,7 +321,7 @@ class TestCommand:
 
 def test_the_scorer_imports_neither_torch_nor_the_tracker() -> None:
     code = (
-        "import sys, eval, eval.benchmark, eval.pack, eval.html_report, eval.interactive, eval.official; "
+        "import sys, eval, eval.scorer_speed, eval.pack, eval.html_report, eval.interactive, eval.official; "
         "print([m for m in ('torch', 'vos', 'seem_model', 'scipy.optimize', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

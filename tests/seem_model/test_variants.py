@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seem_model.benchmark import FrameBenchmark, deviation
 from seem_model.errors import ModelInputError
+from seem_model.frame_cost import FrameTimer, deviation
 from seem_model.variants import Variant, split_name
 from tests.seem_model.tiny import disc, picture, tiny_config, tiny_video_model
 from vos.errors import UsageError
@@ -43,7 +43,7 @@ def test_the_compact_model_has_no_variants() -> None:
     ("variant", "most"), [(Variant(channels_last=True), 1e-4), (Variant(bfloat16=True), 0.2), (Variant(), 0.0)]
 )
 def test_masks_stay_near_those_of_float32(variant: Variant, most: float) -> None:
-    exact, other = (FrameBenchmark(tiny_config("v1"), height=64, width=96, variant=v) for v in (Variant(), variant))
+    exact, other = (FrameTimer(tiny_config("v1"), height=64, width=96, variant=v) for v in (Variant(), variant))
     error = deviation(other.masks(other.prompts(2)), exact.masks(exact.prompts(2)))
     assert error.rms <= most
     assert (error.rms > 0) is not variant.is_exact or variant.channels_last

@@ -5,14 +5,14 @@ from __future__ import annotations
 import eval.errors
 import seem_model.errors
 import vos.errors
-from eval.benchmark import BenchmarkError
+from eval.scorer_speed import ScorerMismatchError
 from pipelines.fleet.ray_cluster import FleetError
 from pipelines.graphs.writers import ExportError
 from pipelines.training.stills import TrainingDataError
 from vos.errors import exit_code_of
 
 BASES = (vos.errors.VosError, seem_model.errors.ModelError, eval.errors.EvalError)
-FAR_AWAY = (BenchmarkError, FleetError, ExportError, TrainingDataError)
+FAR_AWAY = (ScorerMismatchError, FleetError, ExportError, TrainingDataError)
 
 
 def test_every_error_of_ours_is_the_users_mistake() -> None:

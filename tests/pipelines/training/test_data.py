@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines.training.mix import hold_aside, list_stills
-from pipelines.training.read_coco import read_coco
+from pipelines.training.read_coco import read_coco_stills
 from pipelines.training.read_regions import join_regions, read_regions, regions_of
 from pipelines.training.smoke import make_pictures
 from pipelines.training.stills import IGNORED_ID, TrainingDataError
@@ -42,7 +42,7 @@ def coco_file(folder: Path, annotations: list[dict[str, Any]], name: str = "a.pn
 
 def read_one(folder: Path, annotations: list[dict[str, Any]]) -> np.ndarray:
     picture(folder / "pictures" / "a.png")
-    (still,) = read_coco(coco_file(folder, annotations), folder / "pictures", weight=1, parts=False)
+    (still,) = read_coco_stills(coco_file(folder, annotations), folder / "pictures", weight=1, parts=False)
     return still.load(384, np.random.default_rng(0))[1]
 
 
@@ -106,7 +106,7 @@ def test_bad_coco_files_are_named(tmp_path: Path) -> None:
     for broken, name, message in cases:
         path = coco_file(tmp_path, broken, name)
         with pytest.raises(TrainingDataError, match=message):
-            read_coco(path, tmp_path / "pictures", weight=1, parts=False)
+            read_coco_stills(path, tmp_path / "pictures", weight=1, parts=False)
     with pytest.raises(TrainingDataError, match=r"a\.png: its COCO annotation is damaged"):
         read_one(tmp_path, [{"image_id": 7, "segmentation": {"counts": [5], "size": [HEIGHT, WIDTH]}}])
 

@@ -1,6 +1,6 @@
 """Times the scorer against the baseline on the same masks, in one run; measures how it scales and what it holds.
 
-The masks are made here, so the benchmark needs no data: ellipses that move, change size and lose bites, at 480x854 as
+The masks are made here, so no data are needed: ellipses that move, change size and lose bites, at 480x854 as
 in DAVIS. CPU time includes reading and decoding the PNGs. Both sides must give the same numbers or the run fails.
 """
 
@@ -36,7 +36,7 @@ _SCALING_SEQUENCES = 50
 _Result = TypeVar("_Result")
 
 
-class BenchmarkError(EvalError):
+class ScorerMismatchError(EvalError):
     """The scorer and the baseline disagree, so their times mean nothing."""
 
 
@@ -79,7 +79,7 @@ class MemoryResult:
 
 
 @dataclass(frozen=True, slots=True)
-class BenchmarkResult:
+class ScorerPerformance:
     """All measurements of one run, and the name of the library that inflates PNGs."""
 
     inflate: str
@@ -88,7 +88,7 @@ class BenchmarkResult:
     memory: tuple[MemoryResult, ...]
 
 
-def run_benchmark(*, frames: int = 40, rounds: int = 3, jobs: int = 2, memory: bool = True) -> BenchmarkResult:
+def measure_scorer(*, frames: int = 40, rounds: int = 3, jobs: int = 2, memory: bool = True) -> ScorerPerformance:
     """Runs all measurements.
 
     Args:
@@ -98,7 +98,7 @@ def run_benchmark(*, frames: int = 40, rounds: int = 3, jobs: int = 2, memory: b
         memory: Whether to measure memory (two fresh processes).
 
     Raises:
-        BenchmarkError: The scorer and the baseline differ in any number.
+        ScorerMismatchError: The scorer and the baseline differ in any number.
     """
     with tempfile.TemporaryDirectory(prefix="vos-perf-eval-") as name, _one_opencv_thread():
         folder = Path(name)
@@ -106,7 +106,7 @@ def run_benchmark(*, frames: int = 40, rounds: int = 3, jobs: int = 2, memory: b
         scaling = _measure_scaling(folder / "scaling", frames, jobs, rounds) if jobs > 1 else None
         lengths = (frames, 10 * frames) if memory else ()
         peaks = tuple(_measure_memory(folder / f"memory{length}", length) for length in lengths)
-    return BenchmarkResult(INFLATE_LIBRARY, speed, scaling, peaks)
+    return ScorerPerformance(INFLATE_LIBRARY, speed, scaling, peaks)
 
 
 def _measure_speed(folder: Path, objects: int, frames: int, rounds: int) -> SpeedResult:
@@ -122,7 +122,7 @@ def _measure_speed(folder: Path, objects: int, frames: int, rounds: int) -> Spee
         best_scorer = min(best_scorer, seconds)
         for item, true_j, true_f in zip(report.objects, j, f, strict=True):
             if not (np.array_equal(item.series.j, true_j) and np.array_equal(item.series.f, true_f)):
-                raise BenchmarkError(f"{item.name}: the scorer and the baseline give different numbers")
+                raise ScorerMismatchError(f"{item.name}: the scorer and the baseline give different numbers")
     return SpeedResult(objects, frames, 1000 * best_baseline / frames, 1000 * best_scorer / frames)
 
 

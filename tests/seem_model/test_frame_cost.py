@@ -1,11 +1,11 @@
-"""The plain path that the benchmark compares with gives the same masks as the product."""
+"""The plain path, which costs are compared with, gives the same masks as the product."""
 
 from __future__ import annotations
 
 import torch
 
 from seem_model.attention_table import DEMO
-from seem_model.benchmark import FrameBenchmark, benchmark_masks, decode_frame
+from seem_model.frame_cost import FrameTimer, decode_frame, sample_masks
 from seem_model.reference_decoder import plain_decode
 from tests.seem_model.tiny import picture, tiny_config, tiny_model, two_discs
 
@@ -23,16 +23,16 @@ def test_the_plain_path_and_the_product_agree() -> None:
 
 
 def test_costs_are_given_by_stage_and_objects() -> None:
-    benchmark = FrameBenchmark(tiny_config("v1"), height=64, width=96)
-    assert benchmark.model.config.table is DEMO
-    prompts = benchmark.prompts(2)
-    for cost in (benchmark.measure(prompts, repeats=1), benchmark.measure_plain(prompts)):
+    timer = FrameTimer(tiny_config("v1"), height=64, width=96)
+    assert timer.model.config.table is DEMO
+    prompts = timer.prompts(2)
+    for cost in (timer.measure(prompts, repeats=1), timer.measure_plain(prompts)):
         assert cost.objects == 2
         assert set(cost.seconds) == {"backbone", "pixel decoder", "decoder"}
         assert cost.total > 0
 
 
 def test_discs_do_not_overlap() -> None:
-    masks = benchmark_masks(64, 96, 3)
+    masks = sample_masks(64, 96, 3)
     assert masks.sum(0).max() == 1
     assert (masks.flatten(1).sum(1) > 0).all()

@@ -45,13 +45,13 @@ class FrameCost:
         return sum(self.seconds.values())
 
 
-def benchmark_image(height: int, width: int) -> np.ndarray:
+def sample_image(height: int, width: int) -> np.ndarray:
     """(H, W, 3) uint8 of smooth colours."""
     y, x = np.mgrid[:height, :width]
     return np.stack((x // 3, y // 2, (x + y) // 5), axis=-1).astype(np.uint8)
 
 
-def benchmark_masks(height: int, width: int, count: int) -> Tensor:
+def sample_masks(height: int, width: int, count: int) -> Tensor:
     """(count, H, W) bool: discs of more than 512 pixels side by side."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     centres = (torch.arange(count) + 1) * width / (count + 1)
@@ -84,7 +84,7 @@ def deviation(found: Tensor, exact: Tensor) -> Deviation:
     )
 
 
-class FrameBenchmark:
+class FrameTimer:
     """A model with pseudo-random weights and a referring image: video mode.
 
     Args:
@@ -108,7 +108,7 @@ class FrameBenchmark:
         self.variant = variant
         self.model = pseudo_model(replace(config, table=DEMO)).to(self.device)
         variant.apply(self.model)
-        self.image = benchmark_image(height, width)
+        self.image = sample_image(height, width)
         self.size = (height, width)
         # The plain path predicts classes after every layer; which classes does not matter for its cost.
         self._classes = torch.zeros(NUM_CLASSES + 1, HIDDEN_DIM, device=self.device)
@@ -118,7 +118,7 @@ class FrameBenchmark:
         """Tokens of discs on the referring image, as they are kept for a whole video."""
         with self.variant.autocast(self.device):
             image = self.model.encode_image(self.image)
-            masks = image.pad_mask(benchmark_masks(*self.size, objects).to(self.device))
+            masks = image.pad_mask(sample_masks(*self.size, objects).to(self.device))
             return self.model.decoder.with_keys(self.model.decoder.sample_points(image.pixels, masks))
 
     @torch.inference_mode()
@@ -208,4 +208,4 @@ def _select(prompts: PointPrompts, index: int) -> PointPrompts:
 
 def _check(masks: Tensor) -> None:
     if not torch.isfinite(masks).all():
-        raise ArithmeticError("the benchmark's masks are not finite")
+        raise ArithmeticError("the measured masks are not finite")
