@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.extras import need
+
 FRAMES = 6
 
 
@@ -51,7 +53,13 @@ def example_folder(example_clip: Path, tmp_path: Path, monkeypatch: pytest.Monke
     return tmp_path
 
 
+# Example -> the package it needs, and the extra that brings it.
+OPTIONAL = {"vos.export.supervision_detections.to_supervision": ("supervision", "formats")}
+
+
 @pytest.fixture(autouse=True)
 def _in_the_example_folder(request: pytest.FixtureRequest) -> None:
     if isinstance(request.node, pytest.DoctestItem):
+        if request.node.name in OPTIONAL:
+            need(*OPTIONAL[request.node.name])
         request.getfixturevalue("example_folder")

@@ -44,6 +44,11 @@ class FrameResult:
 
         Raises:
             PromptError: No such object is known at this frame.
+
+        Example:
+            >>> result = FrameResult(0, 0, Fraction(1, 25), np.array([[0, 2], [2, 1]], np.uint16), (1, 2), (0.9, 0.8))
+            >>> result.mask_of(2).tolist()
+            [[False, True], [True, False]]
         """
         if object_id not in self.object_ids:
             known = ", ".join(map(str, self.object_ids)) or "none"

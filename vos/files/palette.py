@@ -56,6 +56,13 @@ def paint_overlay(rgb: np.ndarray, labels: np.ndarray, *, opacity: float = 0.5, 
 
     Returns:
         (H, W, 3) uint8, a new array; pixels of the background are those of `rgb`.
+
+    Example:
+        >>> rgb, labels = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint16)
+        >>> labels[1:3, 2:5] = 1
+        >>> painted = paint_overlay(rgb, labels)
+        >>> [[int(pixel.any()) for pixel in row] for row in painted]
+        [[0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0]]
     """
     out = rgb.copy()
     rows, columns = np.flatnonzero(labels.any(axis=1)), np.flatnonzero(labels.any(axis=0))

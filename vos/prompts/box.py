@@ -14,7 +14,13 @@ from vos.prompts.base import Prompt, VisualPrompt, check_inside, set_field
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Box(VisualPrompt):
-    """Axis-aligned box in pixels, x0 < x1 and y0 < y1. Whole numbers cover columns x0..x1-1, rows y0..y1-1."""
+    """Axis-aligned box in pixels, x0 < x1 and y0 < y1. Whole numbers cover columns x0..x1-1, rows y0..y1-1.
+
+    Example:
+        >>> box = Box(120, 80, 360, 400, object_id=2, frame=4)
+        >>> box.where
+        'box of object 2'
+    """
 
     kind: ClassVar[str] = "box"
 

@@ -18,6 +18,12 @@ class Mask(VisualPrompt):
 
     Attributes:
         pixels: (H, W) bool. `size` is always (W, H) of this array.
+
+    Example:
+        >>> pixels = np.zeros((432, 480), bool)
+        >>> pixels[80:400, 120:360] = True
+        >>> Mask(pixels).size
+        (480, 432)
     """
 
     kind: ClassVar[str] = "mask"

@@ -28,6 +28,11 @@ class Points(VisualPrompt):
         positive: (N, 2) float64 x, y in pixels: on the object. N may be 0 beside another prompt of the object on the
             frame, a stroke or a box.
         negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0, N + M may not.
+
+    Example:
+        >>> points = Points([[200, 240], [220, 300]], [[40, 40]])
+        >>> points.positive.shape, points.negative.shape
+        ((2, 2), (1, 2))
     """
 
     kind: ClassVar[str] = "points"

@@ -19,6 +19,13 @@ class ReferenceImage(Prompt):
         image: (H, W, 3) uint8 RGB, of any size.
         region: The object in `image`: a mask, stroke, box, polygon or points. Its own object id, frame and
             source are not used.
+
+    Example:
+        >>> from vos import Box, ReferenceImage, open_source
+        >>> with open_source("clip.mp4") as source:
+        ...     picture = next(iter(source)).rgb
+        >>> ReferenceImage(picture, Box(120, 80, 360, 400), object_id=3).where
+        'reference of object 3'
     """
 
     kind: ClassVar[str] = "reference"

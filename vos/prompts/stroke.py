@@ -25,6 +25,10 @@ class Stroke(VisualPrompt):
         lines: Polylines, each (N, 2) float64 x, y in pixels, N >= 1. One point is a dot.
         width: Width of the brush in pixels of the picture the lines belong to. Ignored with `raster`.
         raster: (H, W) bool of painted pixels; then `size` is (W, H) of this array.
+
+    Example:
+        >>> Stroke([[[180, 240], [240, 260], [300, 240]]], width=8).lines[0].shape
+        (3, 2)
     """
 
     kind: ClassVar[str] = "stroke"

@@ -54,6 +54,13 @@ def write_report(
     Raises:
         OutputError: Not the folder of a run, masks are missing or changed, or the file exists or cannot be written.
         VideoError: The video is not there, or is another one.
+
+    Example:
+        >>> from vos import Box, track_script, write_report
+        >>> outcome = track_script("clip.mp4", [Box(120, 80, 360, 400)], "clip_vos")
+        >>> report = write_report("clip_vos")
+        >>> print(report.path, report.frames)
+        clip_vos/report.html 6
     """
     root = Path(folder)
     path = Path(output) if output is not None else root / REPORT_FILE

@@ -59,6 +59,14 @@ def convert_run(
         OutputError: Not the folder of a run, masks are missing or changed, a result exists already, or it cannot be
             written. Each result is complete or not there.
         VideoError: The video is needed and cannot be read.
+
+    Example:
+        >>> from vos import Box, convert_run, track_script
+        >>> outcome = track_script("clip.mp4", [Box(120, 80, 360, 400)], "clip_vos")
+        >>> for path in convert_run("clip_vos", ["coco", "overlay"]).paths:
+        ...     print(path)
+        clip_vos/coco.json
+        clip_vos/overlay.mp4
     """
     names = find_formats(formats)
     masks = open_finished(Path(folder), video=video)

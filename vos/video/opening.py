@@ -113,6 +113,15 @@ def open_source(
     Raises:
         VideoError: Nothing there that can be read.
         UsageError: An option that this kind of source does not have, or a value that cannot be.
+
+    Example:
+        >>> from vos import open_source
+        >>> with open_source("clip.mp4") as source:
+        ...     print(source.info.width, source.info.height, source.info.average_rate)
+        ...     times = [frame.time for frame in source]
+        480 432 25
+        >>> times
+        [0.0, 0.04, 0.08, 0.12, 0.16, 0.2]
     """
     name = choose_backend(spec, backend)
     entry = _BACKENDS.get(name)
