@@ -96,3 +96,10 @@ def test_no_other_room_takes_file_names_from_an_exporter() -> None:
 
 def _text(name: str) -> str:
     return modules()[name].read_text()
+
+
+def test_the_way_of_one_frame_leads_through_files_that_exist() -> None:
+    way = PAGE.read_text().split("## The way of one frame")[1].split("\n## ")[0]
+    paths = re.findall(rf"\b(?:{'|'.join(PACKAGES)})/[\w/]+(?:\.py)?", way)
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -36,8 +36,8 @@ def encoded(golden, model: Seem, name: str) -> TextFeatures:
     """Features of the file's words: texts stored under `name`, token ids, or both, which must then agree."""
     stored = None
     if "input_ids" in golden:
-        mask = golden["attention_mask"].astype(bool)
-        stored = Tokens(torch.from_numpy(golden["input_ids"]), torch.from_numpy(mask))
+        ids, mask = (torch.from_numpy(np.atleast_2d(golden[key])) for key in ("input_ids", "attention_mask"))
+        stored = Tokens(ids, mask.bool())
         if name not in golden:
             return model.language(stored)
     tokens = clip()([str(text) for text in np.atleast_1d(golden[name])])
