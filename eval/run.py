@@ -77,7 +77,7 @@ def evaluate(
         MaskFileError: A mask is unreadable, of another size, or has ids that the protocol does not allow.
         EvalUsageError: An unknown data set, or an impossible option.
 
-    Example:
+    Examples:
         >>> from eval import evaluate
         >>> report = evaluate("results", dataset="davis16", root="DAVIS", split="train")
         >>> print(f"J&F {report.j_and_f:.3f}")

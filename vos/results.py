@@ -45,7 +45,7 @@ class FrameResult:
         Raises:
             PromptError: No such object is known at this frame.
 
-        Example:
+        Examples:
             >>> result = FrameResult(0, 0, Fraction(1, 25), np.array([[0, 2], [2, 1]], np.uint16), (1, 2), (0.9, 0.8))
             >>> result.mask_of(2).tolist()
             [[False, True], [True, False]]

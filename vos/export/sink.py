@@ -17,7 +17,7 @@ class MaskSink(ABC):
     called instead of `close`: what single frames have written stays (they are complete, and a run can be resumed from
     them), whatever needs all frames is removed. In a `with` statement both happen by themselves.
 
-    Example:
+    Examples:
         >>> from vos import Box, OverlaySink, VideoTracker, open_source
         >>> tracker = VideoTracker()
         >>> with open_source("clip.mp4") as source, OverlaySink("painted.mp4").opened(source.info) as sink:

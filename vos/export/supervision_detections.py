@@ -30,7 +30,7 @@ def to_supervision(result: FrameResult, names: Mapping[int, str] | None = None) 
     Raises:
         UsageError: supervision is not installed.
 
-    Example:
+    Examples:
         >>> from vos import Box, to_supervision, track_video
         >>> for result in track_video("clip.mp4", [Box(120, 80, 360, 400)]):
         ...     detections = to_supervision(result, {1: "ellipse"})

@@ -57,7 +57,7 @@ def paint_overlay(rgb: np.ndarray, labels: np.ndarray, *, opacity: float = 0.5, 
     Returns:
         (H, W, 3) uint8, a new array; pixels of the background are those of `rgb`.
 
-    Example:
+    Examples:
         >>> rgb, labels = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint16)
         >>> labels[1:3, 2:5] = 1
         >>> painted = paint_overlay(rgb, labels)

@@ -16,7 +16,7 @@ from vos.prompts.base import Prompt, VisualPrompt, check_inside, set_field
 class Box(VisualPrompt):
     """Axis-aligned box in pixels, x0 < x1 and y0 < y1. Whole numbers cover columns x0..x1-1, rows y0..y1-1.
 
-    Example:
+    Examples:
         >>> box = Box(120, 80, 360, 400, object_id=2, frame=4)
         >>> box.where
         'box of object 2'

@@ -19,7 +19,7 @@ class Mask(VisualPrompt):
     Attributes:
         pixels: (H, W) bool. `size` is always (W, H) of this array.
 
-    Example:
+    Examples:
         >>> pixels = np.zeros((432, 480), bool)
         >>> pixels[80:400, 120:360] = True
         >>> Mask(pixels).size

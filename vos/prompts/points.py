@@ -29,7 +29,7 @@ class Points(VisualPrompt):
             frame, a stroke or a box.
         negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0, N + M may not.
 
-    Example:
+    Examples:
         >>> points = Points([[200, 240], [220, 300]], [[40, 40]])
         >>> points.positive.shape, points.negative.shape
         ((2, 2), (1, 2))

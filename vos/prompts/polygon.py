@@ -18,7 +18,7 @@ class Polygon(VisualPrompt):
     Attributes:
         rings: One or more rings, each (N, 2) float64 x, y in pixels, N >= 3; the last point joins the first.
 
-    Example:
+    Examples:
         >>> Polygon([[[120, 80], [360, 80], [240, 400]]]).rings[0].shape
         (3, 2)
     """

@@ -40,7 +40,7 @@ class PromptScript:
         removals: Objects that end before the video does.
         names: Names that the user gave to objects.
 
-    Example:
+    Examples:
         >>> from vos import Box, Points, PromptScript
         >>> script = PromptScript((Box(120, 80, 360, 400),), names={1: "rabbit"})
         >>> script = script.merge([Points([[200, 240]], frame=4)])

@@ -20,7 +20,7 @@ class ReferenceImage(Prompt):
         region: The object in `image`: a mask, stroke, box, polygon or points. Its own object id, frame and
             source are not used.
 
-    Example:
+    Examples:
         >>> from vos import Box, ReferenceImage, open_source
         >>> with open_source("clip.mp4") as source:
         ...     picture = next(iter(source)).rgb

@@ -26,7 +26,7 @@ class Stroke(VisualPrompt):
         width: Width of the brush in pixels of the picture the lines belong to. Ignored with `raster`.
         raster: (H, W) bool of painted pixels; then `size` is (W, H) of this array.
 
-    Example:
+    Examples:
         >>> Stroke([[[180, 240], [240, 260], [300, 240]]], width=8).lines[0].shape
         (3, 2)
     """

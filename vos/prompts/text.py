@@ -18,7 +18,7 @@ class Text(Prompt):
     Attributes:
         text: 1..1000 characters; white space around it is removed.
 
-    Example:
+    Examples:
         >>> Text(" the rabbit on the left ", object_id=2).text
         'the rabbit on the left'
     """

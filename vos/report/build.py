@@ -55,7 +55,7 @@ def write_report(
         OutputError: Not the folder of a run, masks are missing or changed, or the file exists or cannot be written.
         VideoError: The video is not there, or is another one.
 
-    Example:
+    Examples:
         >>> from vos import Box, track_script, write_report
         >>> outcome = track_script("clip.mp4", [Box(120, 80, 360, 400)], "clip_vos")
         >>> report = write_report("clip_vos")

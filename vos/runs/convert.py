@@ -60,7 +60,7 @@ def convert_run(
             written. Each result is complete or not there.
         VideoError: The video is needed and cannot be read.
 
-    Example:
+    Examples:
         >>> from vos import Box, convert_run, track_script
         >>> outcome = track_script("clip.mp4", [Box(120, 80, 360, 400)], "clip_vos")
         >>> for path in convert_run("clip_vos", ["coco", "overlay"]).paths:

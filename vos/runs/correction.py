@@ -99,7 +99,7 @@ def correct_run(
             weights, versions, the number of threads...) is not what the run was made with.
         VideoError: The video is gone or has changed.
 
-    Example:
+    Examples:
         >>> from vos import Box, Points, correct_run, track_script
         >>> outcome = track_script("clip.mp4", [Box(120, 80, 360, 400)], "clip_vos")
         >>> report = correct_run("clip_vos", [Points([[320, 210]], [[40, 40]], frame=4)])

@@ -51,7 +51,7 @@ def track_script(
     Raises:
         VosError: The video, a prompt or the output cannot be used.
 
-    Example:
+    Examples:
         >>> from vos import Box, Points, PromptScript, track_script
         >>> script = PromptScript((Box(120, 80, 360, 400), Points([[40, 40]], frame=4, object_id=2)))
         >>> outcome = track_script("clip.mp4", script, "clip_vos")

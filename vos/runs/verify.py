@@ -68,7 +68,7 @@ def verify_run(video: str | Path, output: str | Path, *, source_options: dict[st
         VideoError: The clip cannot be read.
         OutputError: The folder holds no run record.
 
-    Example:
+    Examples:
         >>> from vos import Box, track_script, verify_run
         >>> outcome = track_script("clip.mp4", [Box(120, 80, 360, 400)], "clip_vos")
         >>> found = verify_run("clip.mp4", "clip_vos")

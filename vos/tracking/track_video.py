@@ -105,7 +105,7 @@ def track_video(
         PromptError: A prompt cannot be used, or has a direction other than forward: results come in the order of the
             frames as soon as they are known. `track_script` does these.
 
-    Example:
+    Examples:
         >>> from vos import Box, track_video
         >>> for result in track_video("clip.mp4", [Box(120, 80, 360, 400)]):
         ...     if result.presence[0] > 0.5:

@@ -56,7 +56,7 @@ class VideoTracker:
             and competition in the frames after treat an absent object as absent.
         keep_soft_masks: Whether results carry per-object probabilities at source size (slow, large).
 
-    Example:
+    Examples:
         >>> from vos import Box, VideoTracker, open_source
         >>> tracker = VideoTracker()
         >>> with open_source("clip.mp4") as source:

@@ -114,7 +114,7 @@ def open_source(
         VideoError: Nothing there that can be read.
         UsageError: An option that this kind of source does not have, or a value that cannot be.
 
-    Example:
+    Examples:
         >>> from vos import open_source
         >>> with open_source("clip.mp4") as source:
         ...     print(source.info.width, source.info.height, source.info.average_rate)
