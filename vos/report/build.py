@@ -38,7 +38,7 @@ def write_report(
     folder: str | Path,
     *,
     output: str | Path | None = None,
-    video: str | None = None,
+    video: str | Path | None = None,
     overwrite: bool = False,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Report:

@@ -38,7 +38,7 @@ def convert_run(
     formats: Sequence[str],
     *,
     output: str | Path | None = None,
-    video: str | None = None,
+    video: str | Path | None = None,
     objects: Sequence[str | int] = (),
     overwrite: bool = False,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,

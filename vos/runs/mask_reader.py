@@ -59,7 +59,7 @@ class FinishedMasks(Protocol):
         """
 
 
-def open_finished(folder: Path, *, video: str | None = None) -> FinishedMasks:
+def open_finished(folder: Path, *, video: str | Path | None = None) -> FinishedMasks:
     """The masks of a run's folder; with `video`, also those of any folder of index PNG, one per frame.
 
     Args:
@@ -73,11 +73,11 @@ def open_finished(folder: Path, *, video: str | None = None) -> FinishedMasks:
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; give the output folder of a run, or a folder of masks")
     if OutputFolder(folder).is_started():
-        return FinishedRun(folder, video=video)
+        return FinishedRun(folder, video=None if video is None else str(video))
     if (folder / png_name(0)).is_file():
         if video is None:
             raise OutputError(f"{folder}: a folder of masks, not of a run; say with --video which video they belong to")
-        return MaskFolder(folder, video)
+        return MaskFolder(folder, str(video))
     raise OutputError(f"{folder}: neither the output folder of a run (no run.json) nor a folder of masks (00000.png)")
 
 
