@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from vos.results import FrameResult
     from vos.runs.convert import convert_run
     from vos.runs.correction import correct_run, revise_run
+    from vos.runs.job import RunOutcome
+    from vos.runs.options import Observer, RunOptions
     from vos.runs.track_script import track_script
     from vos.runs.verify import verify_run
+    from vos.tracking.absence import AbsencePolicy
     from vos.tracking.load_model import load_model
     from vos.tracking.memory_bank import MemoryPolicy
     from vos.tracking.track_video import track_video
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from vos.video import Frame, FrameSource, VideoInfo, open_source
 
 __all__ = [
+    "AbsencePolicy",
     "Box",
     "Frame",
     "FrameResult",
@@ -50,6 +54,7 @@ __all__ = [
     "MaskSink",
     "MemoryPolicy",
     "ModelError",
+    "Observer",
     "OutputError",
     "OverlaySink",
     "PalettePngSink",
@@ -60,6 +65,8 @@ __all__ = [
     "PromptScript",
     "ReferenceImage",
     "Removal",
+    "RunOptions",
+    "RunOutcome",
     "Stroke",
     "Text",
     "UsageError",
@@ -86,6 +93,7 @@ __all__ = [
 
 # Public name -> module that defines it; the same as the imports above, which only type checkers and editors read.
 _HOMES = {
+    "AbsencePolicy": "vos.tracking.absence",
     "Box": "vos.prompts",
     "Frame": "vos.video",
     "FrameResult": "vos.results",
@@ -94,6 +102,7 @@ _HOMES = {
     "MaskSink": "vos.export",
     "MemoryPolicy": "vos.tracking.memory_bank",
     "ModelError": "seem_model.errors",
+    "Observer": "vos.runs.options",
     "OutputError": "vos.errors",
     "OverlaySink": "vos.export",
     "PalettePngSink": "vos.export",
@@ -104,6 +113,8 @@ _HOMES = {
     "PromptScript": "vos.prompts",
     "ReferenceImage": "vos.prompts",
     "Removal": "vos.prompts",
+    "RunOptions": "vos.runs.options",
+    "RunOutcome": "vos.runs.job",
     "Stroke": "vos.prompts",
     "Text": "vos.prompts",
     "UsageError": "vos.errors",

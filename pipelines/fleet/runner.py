@@ -11,7 +11,8 @@ from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, OutputState, loa
 from pipelines.fleet.memory import PeakMemory
 from pipelines.fleet.splitting import excerpt_for, source_options
 from vos.resources.allocator import keep_freed_memory
-from vos.runs.run import TrackJob, run_job
+from vos.runs.run import Observer, RunOptions, TrackJob, run_job
+from vos.tracking.absence import AbsencePolicy
 from vos.tracking.load_model import VideoModel, load_model
 from vos.video import FrameSource, open_source
 from vos.video.opening import choose_backend
@@ -61,14 +62,10 @@ class JobRunner:
         model = self._model(spec.model)
         job = TrackJob(
             video=spec.video,
-            prompts=script.prompts,
-            removals=script.removals,
-            names=script.names,
+            script=script,
             output=Path(spec.output),
             overlay=spec.overlay,
             contact_sheet=() if spec.contact_sheet else None,
-            # A run that was killed before it wrote its record cannot be told from files of others; it starts over.
-            overwrite=output_state != "empty",
             source_options=source_options(spec),
             frames=frames,
         )
@@ -82,14 +79,14 @@ class JobRunner:
             opened = open_source(video, **options) if spec.part is not None else open_file(video, **options)
             return TimedSource(opened, clock)
 
-        outcome = run_job(
-            job,
-            model,
-            absent_below=spec.absent_below,
+        options = RunOptions(
+            absence=AbsencePolicy(below=spec.absent_below),
+            keep_snapshots=False,
             resume=output_state == "resumable",
-            on_frame=on_frame,
-            open_video=open_video,
+            # A run that was killed before it wrote its record cannot be told from files of others; it starts over.
+            overwrite=output_state != "empty",
         )
+        outcome = run_job(job, model, options, Observer(on_frame=on_frame), open_video=open_video)
         return JobResult(
             frames=outcome.frames,
             tracked=outcome.frames - (outcome.resumed_at or 0),

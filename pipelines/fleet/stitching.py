@@ -267,7 +267,7 @@ def _inputs(spec: JobSpec, window: _Window) -> RunInputs:
         video=spec.video,
         fingerprint={key: value for key, value in former["input"].items() if key != "video"},
         decoder=former["decoder"],
-        prompts=script.prompts,
+        script=script,
         model=model["name"],
         weights_sha256=model["weights_sha256"],
         device=model["device"],
@@ -275,5 +275,4 @@ def _inputs(spec: JobSpec, window: _Window) -> RunInputs:
         instructions=model["instructions"],
         options={key: value for key, value in former["options"].items() if key != "frames"},
         outputs=former["outputs"],
-        names=script.names,
     )

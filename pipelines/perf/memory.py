@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.perf.clips import write_clip
+from vos.prompts import PromptScript
 from vos.resources.ram_budget import Buffers, Workload, estimate_memory
 from vos.resources.resident import resident_bytes
-from vos.runs.run import TrackJob, run_job
+from vos.runs.run import Observer, RunOptions, TrackJob, run_job
 from vos.tracking.load_model import VideoModel
 
 # Thread pools, the allocator's pools and memory frames have reached their size by then.
@@ -61,7 +62,7 @@ def measure_memory(
         model: A loaded model.
         width, height, frames, objects: Of the clip.
         overlay: Whether to write an overlay video too.
-        on_frame: As `run_job`.
+        on_frame: As `vos.runs.options.Observer`.
     """
     resident: list[int] = []
 
@@ -73,8 +74,8 @@ def measure_memory(
         clip = Path(folder) / "clip.mp4"
         process = resident_bytes()
         prompts = tuple(write_clip(clip, width, height, frames, objects))
-        job = TrackJob(str(clip), prompts, Path(folder) / "out", overlay=overlay)
-        run_job(job, model, on_frame=sample)
+        job = TrackJob(str(clip), PromptScript(prompts), Path(folder) / "out", overlay=overlay)
+        run_job(job, model, RunOptions(keep_snapshots=False), Observer(on_frame=sample))
     aspect = max(width, height) / min(width, height)
     greatest = np.maximum.accumulate(resident)
     warm = min(WARM_UP, frames // 2)

@@ -17,8 +17,8 @@ from PIL import Image
 
 from vos.errors import VosError
 from vos.files.index_png import write_palette_png
-from vos.prompts import Box
-from vos.runs.run import TrackJob, run_job
+from vos.prompts import Box, PromptScript
+from vos.runs.run import Observer, RunOptions, TrackJob, run_job
 from vos.tracking import load_model as model_loading
 from vos.tracking.load_model import VideoModel
 
@@ -101,16 +101,16 @@ def make_corpus(root: Path) -> Corpus:
 
     share_the_model()
     model = model_loading.load_model("compact", device="cpu", short_side=int(SHORT_SIDE))
-    job = TrackJob(str(clips[0]), (Box(10, 8, 40, 36),), root / "finished")
-    run_job(job, model)
+    job = TrackJob(str(clips[0]), PromptScript((Box(10, 8, 40, 36),)), root / "finished")
+    run_job(job, model, RunOptions(keep_snapshots=False))
 
     def cut_off(done: int, _total: int | None) -> None:
         if done == 7:
             raise VosError("cut off")
 
     with contextlib.suppress(VosError):
-        job = TrackJob(str(clips[0]), (Box(10, 8, 40, 36),), root / "cut_off")
-        run_job(job, model, snapshot_every=3, on_frame=cut_off)
+        job = TrackJob(str(clips[0]), PromptScript((Box(10, 8, 40, 36),)), root / "cut_off")
+        run_job(job, model, RunOptions(snapshot_every=3), Observer(on_frame=cut_off))
     assert json.loads((root / "cut_off/run.json").read_text())["status"] == "failed"
     assert list((root / "cut_off/snapshots").iterdir())
     return Corpus(root, clips, images, masks, root / "finished", root / "cut_off")

@@ -58,6 +58,7 @@ def correct(
     from vos.cli.progress import choose_progress
     from vos.resources.allocator import keep_freed_memory
     from vos.runs.correction import correct_run
+    from vos.runs.options import Observer, RunOptions
     from vos.runs.recorded import read_recorded_run
 
     recorded = read_recorded_run(run)
@@ -71,9 +72,8 @@ def correct(
             corrections,
             video=video,
             weights=weights,
-            snapshot_every=snapshot_every,
-            keep_snapshots=keep_snapshots,
-            on_frame=progress.advance,
+            options=RunOptions(snapshot_every=snapshot_every, keep_snapshots=keep_snapshots),
+            observer=Observer(on_frame=progress.advance),
         )
     _tell(run, report, as_json=as_json, quiet=quiet)
     return 0

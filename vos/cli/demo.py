@@ -31,24 +31,24 @@ def demo(output: Path, model: str, weights: Path | None, device: str, short_side
     clip = find_clip()
 
     from vos.cli.progress import choose_progress
-    from vos.prompts import read_strokes
+    from vos.prompts import PromptScript, read_strokes
     from vos.resources.allocator import keep_freed_memory
-    from vos.runs.run import TrackJob, run_job
+    from vos.runs.run import Observer, RunOptions, TrackJob, run_job
     from vos.tracking.load_model import load_model
 
     keep_freed_memory()
     stroke = Path(str(files("vos"))) / "demo_data" / _STROKE
     job = TrackJob(
         video=str(clip),
-        prompts=tuple(read_strokes(stroke)),
+        script=PromptScript(tuple(read_strokes(stroke))),
         output=output,
         overlay=True,
         contact_sheet=_SHEET_FRAMES,
-        overwrite=True,
     )
     loaded = load_model(model, device=device, weights=weights, short_side=short_side)
     with choose_progress("rabbit", quiet=quiet, as_json=False) as progress:
-        outcome = run_job(job, loaded, on_frame=progress.advance)
+        options = RunOptions(keep_snapshots=False, overwrite=True)
+        outcome = run_job(job, loaded, options, Observer(on_frame=progress.advance))
     return report(outcome, as_json=False, quiet=quiet)
 
 

@@ -128,46 +128,38 @@ def track(
             "no prompt: say what to track with --first-frame-stroke, --mask, --box, --point, --polygon or --script "
             "(see vos track --help)"
         )
-    folder = output or default_output(video)
 
     from vos.cli.progress import choose_progress
     from vos.export.formats import find_formats
     from vos.resources.allocator import keep_freed_memory
     from vos.resources.ram_budget import parse_size
-    from vos.runs.folder import OutputFolder
-    from vos.runs.run import TrackJob, run_job
+    from vos.runs.run import Observer, RunOptions, TrackJob, run_job
+    from vos.tracking.absence import AbsencePolicy
     from vos.tracking.load_model import load_model
 
-    chosen = find_formats(formats) if formats else ()
-    limit = None if max_memory is None else parse_size(max_memory)
-    OutputFolder(folder).check(overwrite=overwrite, resume=resume)
-    keep_freed_memory()
-    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
     job = TrackJob(
         video=video,
-        prompts=script.prompts,
-        output=folder,
+        script=script,
+        output=output or default_output(video),
         overlay=overlay,
         contact_sheet=() if contact_sheet else None,
-        formats=chosen,
-        overwrite=overwrite,
+        formats=find_formats(formats) if formats else (),
         source_options=source_options,
-        removals=script.removals,
-        names=script.names,
     )
+    options = RunOptions(
+        absence=AbsencePolicy(absent_below, on_absent, stop_after),
+        snapshot_every=snapshot_every,
+        keep_snapshots=keep_snapshots,
+        max_memory=None if max_memory is None else parse_size(max_memory),
+        resume=resume,
+        overwrite=overwrite,
+    )
+    # Before the model is loaded, which takes a while.
+    job.folder.check(overwrite=overwrite, resume=resume)
+    keep_freed_memory()
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
     with choose_progress(Path(video).name, quiet=quiet, as_json=as_json) as progress:
-        outcome = run_job(
-            job,
-            loaded,
-            absent_below=absent_below,
-            on_absent=on_absent,
-            stop_after=stop_after,
-            resume=resume,
-            snapshot_every=snapshot_every,
-            keep_snapshots=keep_snapshots,
-            max_memory=limit,
-            on_frame=progress.advance,
-        )
+        outcome = run_job(job, loaded, options, Observer(on_frame=progress.advance))
     return report(outcome, as_json=as_json, quiet=quiet)
 
 

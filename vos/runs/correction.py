@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vos.errors import OutputError, PromptError
+from vos.errors import OutputError, PromptError, UsageError
 from vos.files.index_png import make_folder, png_name
 from vos.prompts import Prompt, PromptScript
-from vos.results import FrameResult
-from vos.runs.bidirectional import forward_layer, forward_members
+from vos.runs.bidirectional import forward_members
 from vos.runs.commit import switch
 from vos.runs.folder import OutputFolder, write_json
 from vos.runs.inputs import keep_references, script_members
@@ -28,13 +26,14 @@ from vos.runs.journal import Journal, JournalEntry, JournalWriter, read_journal
 from vos.runs.lock import only_run_in
 from vos.runs.record import FINISHED, read_record
 from vos.runs.recorded import RecordedRun, read_recorded_run
-from vos.runs.reproduce import cpu_threads, find_video, load_recorded_model
+from vos.runs.reproduce import cpu_threads, find_video, load_recorded_model, recorded_job
 from vos.runs.resume import is_intact
-from vos.runs.run import SNAPSHOT_EVERY, RunOutcome, TrackJob, run_job
+from vos.runs.run import Observer, RunOptions, RunOutcome, TrackJob, run_job
 from vos.runs.snapshots import list_snapshots
+from vos.tracking.absence import AbsencePolicy
 from vos.tracking.load_model import VideoModel
+from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.schedule import TrackingPlan, plan_of
-from vos.video import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,8 @@ def correct_run(
     video: str | None = None,
     model: VideoModel | None = None,
     weights: Path | None = None,
-    snapshot_every: int = SNAPSHOT_EVERY,
-    keep_snapshots: bool = True,
-    on_frame: Callable[[int, int | None], None] = lambda done, total: None,
-    on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
-    stop: threading.Event | None = None,
+    options: RunOptions | None = None,
+    observer: Observer | None = None,
 ) -> CorrectionReport:
     """Adds prompts and removals to a run, finished or broken off, and tracks again what they affect.
 
@@ -86,14 +82,12 @@ def correct_run(
         video: Where the video lies now, if it has moved.
         model: A loaded model, which must be that of the run; it is loaded if not given.
         weights: The weights file, if the run used others than the model's own.
-        snapshot_every, keep_snapshots: As `run_job`.
-        on_frame: Called after each frame with the number done and the total, if that is known. Frames that stay as
-            they are pass quickly, without being tracked.
-        on_result: Called with each frame and its masks, which it must not change.
-        stop: When it is set, the correction ends after the frame in progress. The run is as it was before; the same
-            correction made again goes on where this one stopped.
+        options: Which snapshots are made and kept, and how much memory may be used. Policies are those of the run.
+        observer: Callbacks for every frame; frames that stay as they are pass quickly, without being tracked. If it
+            stops the correction, the run is as it was before; the same correction made again goes on there.
 
     Raises:
+        UsageError: Options ask for other policies than those of the run.
         PromptError: The corrections contradict the script or do not fit the video.
         OutputError: The folder is no run, its masks were changed by hand, or something that decides the result (the
             weights, versions, the number of threads...) is not what the run was made with.
@@ -113,11 +107,8 @@ def correct_run(
         video=video,
         model=model,
         weights=weights,
-        snapshot_every=snapshot_every,
-        keep_snapshots=keep_snapshots,
-        on_frame=on_frame,
-        on_result=on_result,
-        stop=stop,
+        options=options,
+        observer=observer,
     )
 
 
@@ -128,11 +119,8 @@ def revise_run(
     video: str | None = None,
     model: VideoModel | None = None,
     weights: Path | None = None,
-    snapshot_every: int = SNAPSHOT_EVERY,
-    keep_snapshots: bool = True,
-    on_frame: Callable[[int, int | None], None] = lambda done, total: None,
-    on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
-    stop: threading.Event | None = None,
+    options: RunOptions | None = None,
+    observer: Observer | None = None,
 ) -> CorrectionReport:
     """Makes a run into one of another script; frames before the first difference keep their masks.
 
@@ -143,6 +131,7 @@ def revise_run(
     read_record(folder)
     with only_run_in(folder.root):
         run = read_recorded_run(folder.root)
+        options = _options_for(run, options or RunOptions())
         base = _base_of(folder)
         before = read_journal(base.journal) if base.journal.exists() else Journal((), None)
         if not before.entries and not run.frames:
@@ -157,23 +146,10 @@ def revise_run(
                 first = len(before.entries) if first is None else first
             if first is not None:
                 first = min(first, len(before.entries))
-            job = _job_of(run, script, place, target.root)
+            job = recorded_job(run, place, script, target.root)
             _prepare(folder, target, run, job, plan, before, first)
             try:
-                outcome = run_job(
-                    job,
-                    loaded,
-                    policy=run.policy,
-                    absent_below=run.absence.below,
-                    on_absent=run.absence.mode,
-                    stop_after=run.absence.stop_after,
-                    resume=True,
-                    snapshot_every=snapshot_every,
-                    keep_snapshots=keep_snapshots,
-                    on_frame=on_frame,
-                    on_result=on_result,
-                    stop=stop,
-                )
+                outcome = run_job(job, loaded, options, observer)
             except PromptError:
                 shutil.rmtree(target.root, ignore_errors=True)
                 raise
@@ -182,6 +158,19 @@ def revise_run(
         if not outcome.is_interrupted:
             switch(folder)
     return report
+
+
+def _options_for(run: RecordedRun, options: RunOptions) -> RunOptions:
+    """The same with the policies of a run; others would give frames that do not fit those that stay."""
+    for name, given, default, recorded in (
+        ("memory", options.memory, MemoryPolicy(), run.memory),
+        ("absence", options.absence, AbsencePolicy(), run.absence),
+    ):
+        if given not in (default, recorded):
+            raise UsageError(
+                f"{run.path}: {name} {given} is not what this run was made with ({recorded}); leave it out"
+            )
+    return replace(options, memory=run.memory, absence=run.absence, resume=True, overwrite=False)
 
 
 def first_difference(before: TrackingPlan, after: TrackingPlan) -> int | None:
@@ -197,8 +186,7 @@ def first_difference(before: TrackingPlan, after: TrackingPlan) -> int | None:
 
 def _base_of(folder: OutputFolder) -> OutputFolder:
     """Where the forward pass of a run lies."""
-    layer = forward_layer(folder)
-    return layer if layer.is_started() else folder
+    return folder.forward_pass if folder.forward_pass.is_started() else folder
 
 
 def _prepare(
@@ -225,7 +213,7 @@ def _prepare(
     base, new_base = _base_of(folder), target
     members = running
     if plan.backward:
-        new_base = forward_layer(target)
+        new_base = target.forward_pass
         members = {**read_record(base), **forward_members(job, plan, run.members)}
         if first is not None or members["status"] == "stopped":
             members |= _NOTHING_YET
@@ -242,15 +230,15 @@ def _prepare(
         for entry in kept:
             writer.append(entry)
         writer.close()
-        keep_references(new_base.root, job.prompts)
+        keep_references(new_base.root, job.script.prompts)
         write_json(new_base.record, members)
     if plan.backward:
-        for path in folder.layers.glob("back_*/*"):
-            make_folder(target.layers / path.parent.name)
-            _link(path, target.layers / path.parent.name / path.name)
+        for path in folder.passes.glob("back_*/*"):
+            make_folder(target.passes / path.parent.name)
+            _link(path, target.passes / path.parent.name / path.name)
     # Last: without it there is no run here, and all this is done again.
     make_folder(target.root)
-    keep_references(target.root, job.prompts)
+    keep_references(target.root, job.script.prompts)
     write_json(target.record, running)
 
 
@@ -284,23 +272,6 @@ def _link(path: Path, target: Path) -> None:
             shutil.copyfile(path, target)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
-
-
-def _job_of(run: RecordedRun, script: PromptScript, video: str, output: Path) -> TrackJob:
-    sheet = run.members["outputs"]["contact_sheet"]
-    frames = run.members["options"].get("frames")
-    return TrackJob(
-        video=video,
-        prompts=script.prompts,
-        output=output,
-        overlay=run.members["outputs"]["overlay"],
-        contact_sheet=None if sheet is None else tuple(sheet),
-        source_options=run.source_options,
-        removals=script.removals,
-        names=script.names,
-        frames=None if frames is None else tuple(map(int, frames.split(","))),
-        formats=tuple(run.members["outputs"].get("formats", ())),
-    )
 
 
 def _report(

@@ -22,7 +22,7 @@ RECORD_FILE = "run.json"
 JOURNAL_FILE = "journal.jsonl"
 SNAPSHOTS_FOLDER = "snapshots"
 CORRECTION_FOLDER = "correction"
-LAYERS_FOLDER = "layers"
+PASSES_FOLDER = "layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +61,29 @@ class OutputFolder:
         return self.root / CORRECTION_FOLDER
 
     @property
-    def layers(self) -> Path:
-        """Parts of a run that is tracked both ways: `forward/`, and `back_<frame>/` for each backward pass."""
-        return self.root / LAYERS_FOLDER
+    def passes(self) -> Path:
+        """The passes of a run with backward prompts: `forward/`, and `back_<frame>/` for each backward pass."""
+        return self.root / PASSES_FOLDER
+
+    @property
+    def forward_pass(self) -> OutputFolder:
+        """Of a run with backward prompts: its forward pass, laid out as a run."""
+        return OutputFolder(self.passes / "forward")
 
     def _references(self) -> list[Path]:
         """Referring images that run.json names."""
         return list(self.root.glob("reference_" + 16 * "[0-9a-f]" + ".png"))
 
-    def _layer_folders(self) -> list[Path]:
-        found = [path for path in self.layers.glob("back_*") if path.name[len("back_") :].isdecimal()]
-        return [path for path in [self.layers / "forward", *found] if path.is_dir()]
+    def _pass_folders(self) -> list[Path]:
+        found = [path for path in self.passes.glob("back_*") if path.name[len("back_") :].isdecimal()]
+        return [path for path in [self.forward_pass.root, *found] if path.is_dir()]
 
     def written(self) -> list[Path]:
         """Existing whole files of the run, its exports in other formats among them; not what a kill left behind."""
         own = [self.record, self.journal, *(p for row in FORMATS.values() for p in row.written_in(self.root))]
         own += self._references()
         own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
-        own += [p for layer in self._layer_folders() for p in layer.rglob("*")]
+        own += [p for folder in self._pass_folders() for p in folder.rglob("*")]
         return [path for path in own if path.is_file()]
 
     def exports(self) -> list[Path]:
@@ -161,24 +166,24 @@ class OutputFolder:
             if self.snapshots.is_dir() and not any(self.snapshots.iterdir()):
                 self.snapshots.rmdir()
 
-    def clear_layers(self) -> None:
-        """Removes the parts of a run that was tracked both ways."""
-        for path in self._layer_folders():
+    def clear_passes(self) -> None:
+        """Removes the passes of a run with backward prompts."""
+        for path in self._pass_folders():
             shutil.rmtree(path, ignore_errors=True)
-        if self.layers.is_dir() and not any(self.layers.iterdir()):
-            self.layers.rmdir()
+        if self.passes.is_dir() and not any(self.passes.iterdir()):
+            self.passes.rmdir()
 
     def _clear_correction(self) -> None:
         """Removes a correction that was broken off: what is laid out like a run, and nothing else of that name."""
         if OutputFolder(self.correction).masks.is_dir() or OutputFolder(self.correction).is_started():
             shutil.rmtree(self.correction, ignore_errors=True)
 
-    def clear_for_start(self, *, keep_layers: bool = False) -> None:
+    def clear_for_start(self, *, keep_passes: bool = False) -> None:
         """Removes what a former run left, but for run.json, which is the new run's already."""
         with self._writing():
             self._clear_correction()
-            if not keep_layers:
-                self.clear_layers()
+            if not keep_passes:
+                self.clear_passes()
             self._remove(keep=(self.record, *self._references()))
 
     def clear_for_resume(self) -> None:
@@ -193,7 +198,7 @@ class OutputFolder:
             return
         with contextlib.suppress(OSError):  # the failure that led here is what the user must see
             self._remove()
-            self.clear_layers()
+            self.clear_passes()
 
     def _holds_something(self) -> bool:
         """Whether the folder holds more than the temporary run.json of a run killed at its very start."""

@@ -7,8 +7,8 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from PIL import Image
 
 from vos.errors import VideoError
 from vos.files.atomic import replacing
-from vos.prompts import Prompt, PromptScript, ReferenceImage, Removal
+from vos.prompts import Prompt, PromptScript, ReferenceImage
 from vos.prompts.digest import prompts_digest
 from vos.prompts.script_json import prompt_entry
 from vos.version import __version__
@@ -39,20 +39,18 @@ class RunInputs:
         video: As the user named it.
         fingerprint: `fingerprint` of its files; empty for what can be read only once.
         decoder: What turns the video into frames, with the versions that can change a pixel.
-        prompts: All of them.
+        script: What was said about the objects. Names change no mask.
         model, weights_sha256, device: Which network, and where it computes.
         threads: CPU threads of the network. Sums that are split differently round differently.
         instructions: Vector instructions of the CPU that the network uses, for the same reason.
         options: Everything else that can change a mask.
         outputs: What is written beside the masks.
-        removals: Objects that are removed.
-        names: Of objects. They change no mask.
     """
 
     video: str
     fingerprint: dict[str, Any]
     decoder: dict[str, str]
-    prompts: tuple[Prompt, ...]
+    script: PromptScript
     model: str
     weights_sha256: str
     device: str
@@ -60,15 +58,13 @@ class RunInputs:
     instructions: str
     options: dict[str, Any]
     outputs: dict[str, Any]
-    removals: tuple[Removal, ...] = ()
-    names: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Members of run.json."""
         return {
             "input": {"video": self.video, **self.fingerprint},
             "decoder": self.decoder,
-            **script_members(PromptScript(self.prompts, self.removals, self.names)),
+            **script_members(self.script),
             "model": {
                 "name": self.model,
                 "weights_sha256": self.weights_sha256,

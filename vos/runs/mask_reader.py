@@ -16,11 +16,11 @@ from vos.files.index_png import png_name, read_palette_png
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import fingerprint
+from vos.runs.job import export_context
 from vos.runs.journal import JournalEntry, mask_crc, read_journal
 from vos.runs.record import FINISHED, read_record
 from vos.runs.recorded import recorded_source_options
 from vos.runs.resume import read_labels
-from vos.runs.run_sinks import export_context
 from vos.video import Frame, FrameSource, VideoInfo, open_source
 from vos.video.images import ImageFolderSource
 

@@ -85,7 +85,7 @@ class RunRecord(MaskSink):
 
     def begin(self, info: VideoInfo) -> None:
         """Writes run.json for a run in progress."""
-        keep_references(self.folder.root, self.inputs.prompts)
+        keep_references(self.folder.root, self.inputs.script.prompts)
         self._write("running", info)
 
     def open(self, info: VideoInfo) -> None:

@@ -45,7 +45,7 @@ class RecordedRun:
         source_options: Keyword arguments of `open_source`.
         prompts: With their content.
         model, weights_sha256, short_side, device, threads: The network and where it computed.
-        policy: When frames were remembered.
+        memory: Which frames were remembered.
         absence: What happened to objects out of view.
         frames: One per mask that was written.
         removals: Objects that end before the video does.
@@ -63,7 +63,7 @@ class RecordedRun:
     short_side: int
     device: str
     threads: int
-    policy: MemoryPolicy
+    memory: MemoryPolicy
     absence: AbsencePolicy
     frames: tuple[RecordedFrame, ...]
     removals: tuple[Removal, ...] = ()
@@ -139,7 +139,7 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
         short_side=options.get("short_side").integer(1, _MAX_WHOLE),
         device=model.get("device").text(),
         threads=model.get("threads").integer(1, 4096),
-        policy=MemoryPolicy(
+        memory=MemoryPolicy(
             interval=options.get("memory_interval").integer(1, _MAX_WHOLE),
             recent_frames=options.get("memory_recent_frames").integer(0, _MAX_WHOLE),
             min_overlap=options.get("memory_min_overlap").number(),

@@ -16,8 +16,8 @@ from vos.runs.folder import OutputFolder
 from vos.runs.inputs import record_differences
 from vos.runs.record import FINISHED
 from vos.runs.recorded import RecordedFrame, RecordedRun, read_recorded_run
-from vos.runs.reproduce import cpu_threads, find_video, load_recorded_model
-from vos.runs.run import TrackJob, run_job
+from vos.runs.reproduce import cpu_threads, find_video, load_recorded_model, recorded_job
+from vos.runs.run import Observer, RunOptions, run_job
 from vos.runs.verify import Difference
 
 # Members of run.json that say what a mask was computed with.
@@ -26,7 +26,7 @@ _MADE_WITH = ("decoder", "model", "seed", "versions")
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of it.
+    """Outcome of a replay.
 
     Attributes:
         frames: Masks that were compared.
@@ -58,7 +58,7 @@ def replay_run(
         weights: The weights file, if the run used others than the model's own.
         device: Where to compute, if not on the recorded device.
         overwrite: Whether results of a former run in `output` may be replaced.
-        on_frame: As `run_job`.
+        on_frame: As `Observer`.
 
     Raises:
         VideoError: The video is gone, has changed, or cannot be read.
@@ -75,24 +75,9 @@ def replay_run(
     place = find_video(run, video)
     with cpu_threads(run.threads):
         model = load_recorded_model(run, weights, device)
-        job = TrackJob(
-            place,
-            run.prompts,
-            output,
-            overwrite=overwrite,
-            source_options=run.source_options,
-            removals=run.removals,
-            names=run.names,
-        )
-        run_job(
-            job,
-            model,
-            policy=run.policy,
-            absent_below=run.absence.below,
-            on_absent=run.absence.mode,
-            stop_after=run.absence.stop_after,
-            on_frame=on_frame,
-        )
+        job = recorded_job(run, place, run.script, output).masks_only()
+        options = RunOptions(memory=run.memory, absence=run.absence, keep_snapshots=False, overwrite=overwrite)
+        run_job(job, model, options, Observer(on_frame=on_frame))
     again = read_recorded_run(folder.record)
     return Replay(
         frames=min(len(run.frames), len(again.frames)),

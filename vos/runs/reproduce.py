@@ -1,4 +1,4 @@
-"""What a recorded run was made from, found again and checked: for whoever runs it once more."""
+"""A recorded run as a job that can be run again: its video, its model and its script, found and checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 
 from vos.errors import OutputError, VideoError
+from vos.prompts import PromptScript
 from vos.runs.inputs import fingerprint
+from vos.runs.job import TrackJob
 from vos.runs.recorded import RecordedRun
 from vos.tracking.load_model import VideoModel, load_model
 from vos.video.images import list_images
@@ -53,6 +55,30 @@ def load_recorded_model(run: RecordedRun, weights: Path | None, device: str | No
             f"{model.weights_sha256[:16]}...; give the file with --weights, or install the recorded version"
         )
     return model
+
+
+def recorded_job(run: RecordedRun, video: str, script: PromptScript, output: Path) -> TrackJob:
+    """The job of a run, for another script or another folder.
+
+    Args:
+        run: The run.
+        video: Where its video is now.
+        script: What is said about the objects.
+        output: Where the new run goes.
+    """
+    outputs = run.members["outputs"]
+    sheet = outputs["contact_sheet"]
+    frames = run.members["options"].get("frames")
+    return TrackJob(
+        video=video,
+        script=script,
+        output=output,
+        overlay=outputs["overlay"],
+        contact_sheet=None if sheet is None else tuple(sheet),
+        formats=tuple(outputs.get("formats", ())),
+        source_options=run.source_options,
+        frames=None if frames is None else tuple(map(int, frames.split(","))),
+    )
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""Where a killed run can be taken up again, and its finished frames read back from their masks."""
+"""What a former run has left in a folder: where to go on from, and its finished frames read back from their masks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,11 @@ from vos.files.index_png import png_name, read_palette_png
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import RunInputs
+from vos.runs.job import RunOutcome
 from vos.runs.journal import JournalEntry, mask_crc, read_journal
+from vos.runs.lock import only_run_in
+from vos.runs.record import FINISHED, read_record
+from vos.runs.setup import RunSetup
 from vos.runs.snapshot_file import load_state
 from vos.runs.snapshots import list_snapshots
 from vos.tracking.tracker import TrackerState
@@ -23,6 +29,46 @@ if TYPE_CHECKING:
 
 # Listed in a message; the rest are counted.
 _SHOWN_DIFFERENCES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run's folder, locked.
+
+    Attributes:
+        is_new: Whether it was made for this run.
+        is_resumed: Whether a former run of the same inputs is there to go on with.
+        finished: The outcome of that run if it has nothing left to do.
+    """
+
+    is_new: bool
+    is_resumed: bool = False
+    finished: RunOutcome | None = None
+
+
+@contextmanager
+def claim_folder(setup: RunSetup) -> Iterator[Claim]:
+    """Makes the folder of a run where it is missing, locks it for the block, and finds out what is in it.
+
+    Raises:
+        OutputError: It cannot be written, another process holds it, or the run in it had other inputs.
+        VideoError: The video of the run to resume can only be read once.
+    """
+    folder, options = setup.folder, setup.options
+    is_new = folder.create()
+    with only_run_in(folder.root):
+        if not (options.resume and folder.is_started()):
+            folder.clear_snapshots()
+            yield Claim(is_new)
+            return
+        former = read_record(folder)
+        check_same_inputs(folder, former, setup.inputs)
+        if former["status"] not in FINISHED:
+            yield Claim(is_new, is_resumed=True)
+            return
+        if not options.keep_snapshots:
+            folder.clear_snapshots()
+        yield Claim(is_new, is_resumed=True, finished=RunOutcome.of_finished(former, folder))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

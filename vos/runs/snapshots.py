@@ -13,7 +13,7 @@ from vos.errors import OutputError
 from vos.export.sink import MaskSink
 from vos.results import FrameResult
 from vos.runs.snapshot_file import save_state
-from vos.tracking.tracker import TrackerState
+from vos.tracking.tracker import TrackerState, VideoTracker
 from vos.video import Frame, VideoInfo
 
 _NEWEST = 2
@@ -29,23 +29,26 @@ class SnapshotSink(MaskSink):
 
     Args:
         folder: Where `00000100.safetensors`, the state after 100 frames, is written.
+        tracker: Whose states are kept.
         every: A state is due after every so many frames.
         keep_spread: Whether older states are kept too, spread over the video.
     """
 
-    def __init__(self, folder: Path, *, every: int, keep_spread: bool = False) -> None:
+    def __init__(self, folder: Path, tracker: VideoTracker, *, every: int, keep_spread: bool = False) -> None:
         self.folder = folder
+        self._tracker = tracker
         self.every = every
         self._limit = _NEWEST + (MAX_SPREAD if keep_spread else 0)
         self._waiting: deque[TrackerState] = deque()
 
-    def is_due(self, next_index: int) -> bool:
-        """Whether to offer the state before frame `next_index`."""
-        return next_index % self.every == 0
+    def take_state(self, done: int, *, is_last: bool) -> None:
+        """Takes the tracker's state after `done` frames if it is due, or the last of the run.
 
-    def offer(self, state: TrackerState) -> None:
-        """Hands over the state after a frame, before that frame is written to the sinks."""
-        self._waiting.append(state)
+        To be called in the tracker's thread, before the newest of these frames is written to the sinks. Frames that
+        were read back instead of tracked give no state.
+        """
+        if done == self._tracker.next_index and (is_last or done % self.every == 0):
+            self._waiting.append(self._tracker.snapshot())
 
     def open(self, info: VideoInfo) -> None:
         try:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from vos.export import find_formats
 from vos.prompts import Prompt, PromptScript
-from vos.results import FrameResult
-from vos.runs.run import SNAPSHOT_EVERY, RunOutcome, TrackJob, run_job
+from vos.runs.options import Observer, RunOptions
+from vos.runs.run import RunOutcome, TrackJob, run_job
 from vos.tracking.load_model import VideoModel, load_model
-from vos.video import Frame
 
 
 def track_script(
@@ -21,16 +20,12 @@ def track_script(
     *,
     model: VideoModel | str = "compact",
     overlay: bool = False,
-    resume: bool = False,
-    overwrite: bool = False,
-    source_options: dict[str, Any] | None = None,
-    on_frame: Callable[[int, int | None], None] = lambda done, total: None,
-    on_result: Callable[[Frame, FrameResult], None] = lambda frame, result: None,
-    stop: threading.Event | None = None,
-    snapshot_every: int = SNAPSHOT_EVERY,
-    keep_snapshots: bool = True,
+    formats: Iterable[str] = (),
+    source_options: Mapping[str, Any] | None = None,
+    options: RunOptions | None = None,
+    observer: Observer | None = None,
 ) -> RunOutcome:
-    """Tracks what a script says, as `vos track VIDEO --script FILE -o OUTPUT` does.
+    """Tracks the objects of a script, as `vos track VIDEO --script FILE -o OUTPUT` does.
 
     Args:
         video: A video file or a folder of images.
@@ -38,45 +33,30 @@ def track_script(
         output: Folder of the run.
         model: A loaded model, or the name of one.
         overlay: Whether to write an overlay video.
-        resume: Go on with a run of the same script that was stopped or killed; start normally where there is none.
-        overwrite: Whether results of a former run in the folder may be replaced.
+        formats: What else to write beside the masks: names of `vos.export.FORMATS`, such as `coco`.
         source_options: Keyword arguments of `open_source`.
-        on_frame: Called after each frame with the number done and the total, if that is known.
-        on_result: Called with each frame and its masks, which it must not change; for a live preview. It runs in the
-            calling thread, so it should be quick.
-        stop: When it is set (from any thread), the run ends after the frame in progress, `is_interrupted` of the
-            outcome is true, and `resume` goes on from there.
-        snapshot_every, keep_snapshots: As `run_job`. With states kept, `correct_run` is quick.
+        options: How: policies, resume, snapshots... With snapshots kept, as by default, `correct_run` is quick.
+        observer: Callbacks for every frame, and the way to stop the run.
 
     Raises:
         VosError: The video, a prompt or the output cannot be used.
 
     Examples:
-        >>> from vos import Box, Points, PromptScript, track_script
+        >>> from vos import Box, Observer, Points, PromptScript, RunOptions, track_script
         >>> script = PromptScript((Box(120, 80, 360, 400), Points([[40, 40]], frame=4, object_id=2)))
-        >>> outcome = track_script("clip.mp4", script, "clip_vos")
+        >>> observer = Observer(on_frame=lambda done, total: print(done, end=" "))
+        >>> outcome = track_script("clip.mp4", script, "clip_vos", options=RunOptions(resume=True), observer=observer)
+        1 2 3 4 5 6
         >>> print(outcome.frames, "masks in", outcome.output.masks)
         6 masks in clip_vos/masks
     """
-    said = PromptScript.of(script)
     job = TrackJob(
         video=str(video),
-        prompts=said.prompts,
+        script=PromptScript.of(script),
         output=Path(output),
         overlay=overlay,
-        overwrite=overwrite,
-        source_options=source_options,
-        removals=said.removals,
-        names=said.names,
+        formats=find_formats(formats) if formats else (),
+        source_options=dict(source_options or {}),
     )
     loaded = load_model(model) if isinstance(model, str) else model
-    return run_job(
-        job,
-        loaded,
-        resume=resume,
-        snapshot_every=snapshot_every,
-        keep_snapshots=keep_snapshots,
-        on_frame=on_frame,
-        on_result=on_result,
-        stop=stop,
-    )
+    return run_job(job, loaded, options, observer)

@@ -1,8 +1,8 @@
 """What tracking has left in a run's folder, as the page shows it: masks, presence, and whether they are up to date.
 
 Besides the run itself there can be a correction of it that was stopped (`vos.runs.correction`): its masks are shown
-where it has some, as long as the document still says what it was made from. A run both ways that was stopped has no
-masks of its own yet: those of its forward pass are shown (`vos.runs.bidirectional`).
+where it has some, as long as the document is the script that it was made from. A run with backward prompts that was
+stopped has no masks of its own yet: those of its forward pass are shown (`vos.runs.bidirectional`).
 """
 
 from __future__ import annotations
@@ -18,30 +18,29 @@ from vos.errors import OutputError
 from vos.files.index_png import png_name
 from vos.prompts import Prompt, PromptScript
 from vos.prompts.digest import prompts_digest
-from vos.runs.bidirectional import forward_layer
 from vos.runs.folder import OutputFolder
 from vos.runs.journal import read_journal
 from vos.runs.record import FINISHED, read_record
 from vos.runs.resume import read_labels
-from vos.ui.update import Way
+from vos.ui.update import UpdateMode
 
 # No masks yet; masks of some frames; masks of other prompts than the document's; masks of exactly these.
 MaskState = Literal["none", "partial", "outdated", "current"]
 
-# What a script says, so that two can be compared whatever their order and names: (object, frame, what) of each line.
-Said = frozenset[tuple[int, int, str]]
+# Everything in a script that can change a mask, whatever its order and names: (object, frame, what) of each entry.
+ScriptKey = frozenset[tuple[int, int, str]]
 
 
-def said_by(script: PromptScript) -> Said:
-    """Everything in a script that can change a mask."""
-    lines = {(p.object_id, p.frame, f"{p.direction} {prompts_digest([p])}") for p in script.prompts}
-    return frozenset(lines | {(r.object_id, r.frame, "removal") for r in script.removals})
+def script_key(script: PromptScript) -> ScriptKey:
+    """The key of a script: equal keys give equal masks."""
+    entries = {(p.object_id, p.frame, f"{p.direction} {prompts_digest([p])}") for p in script.prompts}
+    return frozenset(entries | {(r.object_id, r.frame, "removal") for r in script.removals})
 
 
-def said_in(record: Mapping[str, Any]) -> Said:
-    """The same of a run, from its run.json."""
-    lines = {(p["object"], p["frame"], f"{p['direction']} {p['sha256']}") for p in record["prompts"]}
-    return frozenset(lines | {(r["object"], r["frame"], "removal") for r in record["removals"]})
+def _recorded_key(record: Mapping[str, Any]) -> ScriptKey:
+    """The key of a run's script, from its run.json."""
+    entries = {(p["object"], p["frame"], f"{p['direction']} {p['sha256']}") for p in record["prompts"]}
+    return frozenset(entries | {(r["object"], r["frame"], "removal") for r in record["removals"]})
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class _Run:
 
     Attributes:
         folders: Where its masks are looked for, the better ones first.
-        said: What it was told.
+        key: Of the script that it was made from.
         is_finished: Whether it has nothing left to do.
         frames: How many the video has.
         done: Frames that have a mask.
@@ -58,7 +57,7 @@ class _Run:
     """
 
     folders: tuple[OutputFolder, ...]
-    said: Said
+    key: ScriptKey
     is_finished: bool
     frames: int
     done: set[int] = field(default_factory=set)
@@ -79,7 +78,7 @@ def _read_run(folder: OutputFolder, frames: int) -> _Run | None:
     if not folder.is_started():
         return None
     record = read_record(folder)
-    run = _Run(_folders(folder), said_in(record), record["status"] in FINISHED, frames)
+    run = _Run(_folders(folder), _recorded_key(record), record["status"] in FINISHED, frames)
     journal = next((place.journal for place in run.folders if place.journal.exists()), None)
     if journal is not None:
         for entry in read_journal(journal).entries:
@@ -88,7 +87,7 @@ def _read_run(folder: OutputFolder, frames: int) -> _Run | None:
 
 
 def _folders(folder: OutputFolder) -> tuple[OutputFolder, ...]:
-    return folder, forward_layer(folder)
+    return folder, folder.forward_pass
 
 
 class RunMasks:
@@ -118,29 +117,29 @@ class RunMasks:
         self._run = _read_run(self._folder, self._frames)
         self._correction = _read_run(OutputFolder(self._folder.correction), self._frames)
 
-    def way_to(self, said: Said) -> Way:
-        """How masks of what is said are come by from what is there."""
+    def update_mode(self, key: ScriptKey) -> UpdateMode:
+        """How the masks of a script are made from what is there."""
         if self._run is None:
             return "start"
-        if self._run.said == said:
+        if self._run.key == key:
             return "resume"
         return "correct" if self._run.done else "start"
 
-    def first_change(self, said: Said) -> int:
-        """The first frame about which something else is said than the run was told."""
-        told = self._run.said if self._run is not None else frozenset()
-        return min((frame for _, frame, _ in said ^ told), default=0)
+    def first_change(self, key: ScriptKey) -> int:
+        """The first frame that another script than the run's has prompts or removals for; 0 if there is none."""
+        recorded = self._run.key if self._run is not None else frozenset()
+        return min((frame for _, frame, _ in key ^ recorded), default=0)
 
-    def begin(self, said: Said, way: Way) -> None:
-        """Frames made from what is said are going to arrive."""
-        if way == "start" or self._run is None:
-            self._run, self._correction = _Run(_folders(self._folder), said, False, self._frames), None
-        if way == "correct":
+    def begin(self, key: ScriptKey, mode: UpdateMode) -> None:
+        """Frames made from a script are going to arrive."""
+        if mode == "start" or self._run is None:
+            self._run, self._correction = _Run(_folders(self._folder), key, False, self._frames), None
+        if mode == "correct":
             # What was known is shown until the frame is tracked again.
             known = {object_id: bytearray(presence) for object_id, presence in self._run.presence.items()}
             places = _folders(OutputFolder(self._folder.correction))
-            self._correction = _Run(places, said, False, self._frames, set(self._run.done), known)
-        self._arriving = self._correction if way == "correct" else self._run
+            self._correction = _Run(places, key, False, self._frames, set(self._run.done), known)
+        self._arriving = self._correction if mode == "correct" else self._run
 
     def take(self, index: int, labels: np.ndarray, presence: Mapping[int, float]) -> None:
         """A frame that has just been tracked; its mask may not be on disk yet."""
@@ -148,50 +147,49 @@ class RunMasks:
         if self._arriving is not None:
             self._arriving.note(index, presence)
 
-    def state(self, said: Said) -> MaskState:
-        """Whether the masks are those of what is said."""
-        if self._correction is not None and self._correction.said == said:
+    def state(self, key: ScriptKey) -> MaskState:
+        """Whether the masks are those of a script."""
+        if self._correction is not None and self._correction.key == key:
             return "partial"
         if self._run is None:
             return "none"
-        if self._run.said != said:
+        if self._run.key != key:
             return "outdated"
         return "current" if self._run.is_finished else "partial"
 
-    def count(self, said: Said) -> int:
+    def count(self, key: ScriptKey) -> int:
         """Frames that have a mask."""
-        shown = self._shown(said)
+        shown = self._shown(key)
         return len(shown[0].done) if shown else 0
 
-    def labels(self, said: Said, index: int) -> tuple[np.ndarray, Said] | None:
-        """(H, W) uint16 labels of a frame and what they were made from, or None if there is no mask of it.
+    def labels(self, key: ScriptKey, index: int) -> tuple[np.ndarray, ScriptKey] | None:
+        """(H, W) uint16 labels of a frame and the key of their script, or None if there is no mask of it.
 
         Raises:
             OutputError: The mask cannot be read.
         """
-        for run in self._shown(said):
+        for run in self._shown(key):
             if self._live is not None and self._live[0] == index:
-                return self._live[1], run.said
+                return self._live[1], run.key
             for folder in run.folders:
                 if (folder.masks / png_name(index)).exists():
-                    return read_labels(folder, index), run.said
+                    return read_labels(folder, index), run.key
         return None
 
-    def presence(self, said: Said) -> dict[int, str]:
+    def presence(self, key: ScriptKey) -> dict[int, str]:
         """Per object one byte per frame in base64: 0 unknown, 1 absent, up to 255 present."""
-        shown = self._shown(said)
+        shown = self._shown(key)
         known = shown[0].presence if shown else {}
-        return {object_id: base64.b64encode(bytes(one)).decode() for object_id, one in sorted(known.items())}
+        return {object_id: base64.b64encode(bytes(scores)).decode() for object_id, scores in sorted(known.items())}
 
-    def _shown(self, said: Said) -> list[_Run]:
+    def _shown(self, key: ScriptKey) -> list[_Run]:
         """Runs whose masks are looked for, the better one first."""
         correction = self._correction
-        if correction is not None and correction.said != said:
+        if correction is not None and correction.key != key:
             correction = None
         return [run for run in (correction, self._run) if run is not None]
 
 
-def says_the_same_on(frame: int, prompts: tuple[Prompt, ...], said: Said) -> bool:
-    """Whether a run that was told `said` was told exactly these prompts on a frame."""
-    told = {line for line in said if line[1] == frame and line[2] != "removal"}
-    return told == said_by(PromptScript(prompts))
+def matches_on(frame: int, prompts: tuple[Prompt, ...], key: ScriptKey) -> bool:
+    """Whether a script has exactly these prompts on a frame."""
+    return script_key(PromptScript(prompts)) == {entry for entry in key if entry[1] == frame and entry[2] != "removal"}

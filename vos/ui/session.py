@@ -15,6 +15,7 @@ from vos.files.json_node import JsonNode
 from vos.prompts import Box, Prompt, PromptScript
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
+from vos.runs.options import Observer
 from vos.tracking.load_model import VideoModel
 from vos.ui.document import History, apply_edit
 from vos.ui.exports import export_masks
@@ -23,9 +24,9 @@ from vos.ui.gestures import Place
 from vos.ui.model_thread import Engine
 from vos.ui.preview import EncodedFrames, first_mask
 from vos.ui.progress import Progress
-from vos.ui.run_masks import RunMasks, said_by, says_the_same_on
+from vos.ui.run_masks import RunMasks, matches_on, script_key
 from vos.ui.session_folder import load_document, save_document
-from vos.ui.update import Watch, bring_up_to_date
+from vos.ui.update import bring_up_to_date
 from vos.ui.views import document_view
 from vos.video import Frame, open_source
 
@@ -60,7 +61,7 @@ class Session:
         try:
             self._history = History(load_document(folder, video))
             # Kept, because it hashes every prompt and is asked for with every frame that is tracked.
-            self._said = said_by(self._script)
+            self._key = script_key(self._script)
             self._masks = RunMasks(folder, len(self.frames))
         except BaseException:
             self.frames.close()
@@ -104,14 +105,14 @@ class Session:
         with self._lock:
             return {
                 **self._progress.view(),
-                "masks": self._masks.state(self._said),
-                "frames_done": self._masks.count(self._said),
+                "masks": self._masks.state(self._key),
+                "frames_done": self._masks.count(self._key),
             }
 
     def presence(self) -> dict[int, str]:
         """See `RunMasks.presence`."""
         with self._lock:
-            return self._masks.presence(self._said)
+            return self._masks.presence(self._key)
 
     @property
     def _script(self) -> PromptScript:
@@ -147,7 +148,7 @@ class Session:
             with self._history.all_or_nothing():
                 act()
                 save_document(self.folder, self.video, self._history.document)
-            self._said = said_by(self._script)
+            self._key = script_key(self._script)
             view = document_view(self._history)
         self._on_change()
         return view
@@ -162,10 +163,10 @@ class Session:
         """
         with self._lock:
             prompts = self._prompts_on(frame)
-            found = self._masks.labels(self._said, frame)
+            found = self._masks.labels(self._key, frame)
             tracked = None if found is None else found[0]
-            is_told = found is not None and says_the_same_on(frame, prompts, found[1])
-            if self._progress.state != "idle" or not prompts or is_told:
+            is_current = found is not None and matches_on(frame, prompts, found[1])
+            if self._progress.state != "idle" or not prompts or is_current:
                 return tracked, "none" if tracked is None else "run"
             # Queued while nothing runs: never behind a propagation.
             job = self._engine.submit(lambda model: self._first_mask(model, frame, prompts, tracked))
@@ -198,7 +199,7 @@ class Session:
         return tuple(prompt for prompt in self._script.prompts if prompt.frame == frame)
 
     def _tracked(self, object_id: int, frame: int) -> np.ndarray | None:
-        found = self._masks.labels(self._said, frame)
+        found = self._masks.labels(self._key, frame)
         return None if found is None else found[0] == object_id
 
     # Propagation ----------------------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ class Session:
             OutputError: It cannot be written.
         """
         with self._lock:
-            if self._progress.state != "idle" or self._masks.state(self._said) != "current":
+            if self._progress.state != "idle" or self._masks.state(self._key) != "current":
                 raise UsageError("propagate first: the masks are not those of the marks yet")
             job = self._engine.submit(lambda model: export_masks(self.folder, self.video, name))
         return job.result()
@@ -272,17 +273,17 @@ class Session:
     def _track(self, model: VideoModel) -> str:
         script = self._script
         with self._lock:
-            said = self._said
-            way = self._masks.way_to(said)
-            first = self._masks.first_change(said) if way == "correct" else 0
-            self._masks.begin(said, way)
+            key = self._key
+            mode = self._masks.update_mode(key)
+            first = self._masks.first_change(key) if mode == "correct" else 0
+            self._masks.begin(key, mode)
         last = -1
 
         def restart() -> None:
             nonlocal first
             first = 0
             with self._lock:
-                self._masks.begin(said, "start")
+                self._masks.begin(key, "start")
 
         def take(frame: Frame, result: FrameResult) -> None:
             nonlocal last
@@ -294,9 +295,15 @@ class Session:
                 self._masks.take(result.index, result.labels, presence)
                 self._progress.frame = result.index
 
-        watch = Watch(self._on_frame, take, self._stop)
         return bring_up_to_date(
-            self.video, self.folder, script, model, way=way, frames=len(self.frames), watch=watch, on_restart=restart
+            self.video,
+            self.folder,
+            script,
+            model,
+            mode=mode,
+            frames=len(self.frames),
+            observer=Observer(self._on_frame, take, self._stop),
+            on_restart=restart,
         )
 
     def _on_frame(self, done: int, total: int | None) -> None:

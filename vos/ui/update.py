@@ -1,42 +1,25 @@
-"""From a document to masks on disk, by the shortest way: start, go on where a run was stopped, or correct a run."""
+"""From a document to masks on disk with the least work: start, go on where a run was stopped, or correct a run."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from vos.errors import OutputError
 from vos.prompts import PromptScript
-from vos.results import FrameResult
 from vos.runs.correction import CorrectionReport, revise_run
 from vos.runs.folder import OutputFolder
-from vos.runs.run import SNAPSHOT_EVERY, RunOutcome
-from vos.runs.track_script import track_script
+from vos.runs.options import SNAPSHOT_EVERY, Observer, RunOptions
+from vos.runs.run import RunOutcome, TrackJob, run_job
 from vos.tracking.load_model import VideoModel
-from vos.video import Frame
 
-Way = Literal["start", "resume", "correct"]
+UpdateMode = Literal["start", "resume", "correct"]
 
 # Corrections start from kept states of the tracker; on a short clip they are worth having more often.
 _STATES_PER_VIDEO = 16
 _MIN_SNAPSHOT_EVERY = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told about progress, and who may end it; see `run_job`."""
-
-    on_frame: Callable[[int, int | None], None]
-    on_result: Callable[[Frame, FrameResult], None]
-    stop: threading.Event
-
-    def options(self, frames: int) -> dict[str, Any]:
-        """Keyword arguments for a run over so many frames."""
-        every = min(SNAPSHOT_EVERY, max(_MIN_SNAPSHOT_EVERY, frames // _STATES_PER_VIDEO))
-        return {"on_frame": self.on_frame, "on_result": self.on_result, "stop": self.stop, "snapshot_every": every}
 
 
 def bring_up_to_date(
@@ -45,18 +28,18 @@ def bring_up_to_date(
     script: PromptScript,
     model: VideoModel,
     *,
-    way: Way,
+    mode: UpdateMode,
     frames: int,
-    watch: Watch,
+    observer: Observer,
     on_restart: Callable[[], None],
 ) -> str:
-    """Makes the masks in a folder those of a script, to the same bytes whatever the way.
+    """Makes the masks in a folder those of a script, to the same bytes in every mode.
 
     Args:
         video, folder, script, model: What is tracked, where to, and with what.
-        way: How; `resume` and `correct` need a run in the folder.
+        mode: How; `resume` and `correct` need a run in the folder.
         frames: How many the video has.
-        watch: Follows it and may stop it.
+        observer: Follows the run and may stop it.
         on_restart: Called if it has to start over, because the run there was made with other weights, versions or
             threads: masks of both must not be mixed.
 
@@ -66,25 +49,29 @@ def bring_up_to_date(
     Raises:
         VosError: As `run_job`.
     """
-    options = watch.options(frames)
+    job = TrackJob(str(video), script, folder.root)
+    every = min(SNAPSHOT_EVERY, max(_MIN_SNAPSHOT_EVERY, frames // _STATES_PER_VIDEO))
+    options = RunOptions(snapshot_every=every)
     note = ""
-    if way != "start":
-        try:
-            if way == "correct":
-                return _corrected(revise_run(folder.root, script, video=str(video), model=model, **options))
-            return _told(track_script(video, script, folder.root, model=model, resume=True, **options))
-        except OutputError as error:
-            note = f"Everything was tracked anew: {error}. "
-            on_restart()
-    return note + _told(track_script(video, script, folder.root, model=model, overwrite=True, **options))
+    try:
+        if mode == "correct":
+            return _describe_correction(
+                revise_run(folder.root, script, video=job.video, model=model, options=options, observer=observer)
+            )
+        if mode == "resume":
+            return _describe(run_job(job, model, replace(options, resume=True), observer))
+    except OutputError as error:
+        note = f"Everything was tracked anew: {error}. "
+        on_restart()
+    return note + _describe(run_job(job, model, replace(options, overwrite=True), observer))
 
 
-def _corrected(report: CorrectionReport) -> str:
+def _describe_correction(report: CorrectionReport) -> str:
     if report.is_interrupted:
         return ""
     again = f"{report.frames_recomputed} frame{'s' if report.frames_recomputed != 1 else ''} tracked again"
-    return f"{again}, {report.frames_changed} masks changed. {_told(report.outcome)}".strip()
+    return f"{again}, {report.frames_changed} masks changed. {_describe(report.outcome)}".strip()
 
 
-def _told(outcome: RunOutcome) -> str:
+def _describe(outcome: RunOutcome) -> str:
     return "" if outcome.truncation is None else f"The video is {outcome.truncation}."

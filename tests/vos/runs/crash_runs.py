@@ -105,8 +105,8 @@ def _arm(journal: Path, moment: str, name: str, count: int) -> None:
 
 def _main(plan: Path) -> None:
     from vos.errors import VosError
-    from vos.prompts import read_masks
-    from vos.runs.run import TrackJob, run_job
+    from vos.prompts import PromptScript, read_masks
+    from vos.runs.run import RunOptions, TrackJob, run_job
     from vos.tracking.load_model import load_model
 
     model = load_model("compact", device="cpu", short_side=SHORT_SIDE)
@@ -118,8 +118,9 @@ def _main(plan: Path) -> None:
             said = "done"
             _arm(Path(run.output) / "journal.jsonl", *run.doom)
             try:
-                job = TrackJob(run.video, tuple(read_masks(run.mask)), Path(run.output), overlay=True)
-                run_job(job, model, resume=run.resume, snapshot_every=run.snapshot_every)
+                job = TrackJob(run.video, PromptScript(tuple(read_masks(run.mask))), Path(run.output), overlay=True)
+                options = RunOptions(resume=run.resume, snapshot_every=run.snapshot_every, keep_snapshots=False)
+                run_job(job, model, options)
             except VosError as error:
                 said = str(error)
             os.write(write_end, said.encode())

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vos.export import PalettePngSink
-from vos.prompts import Box
+from vos.prompts import Box, PromptScript
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import RunInputs, decoder_of, fingerprint
@@ -70,7 +70,7 @@ def write_run(
             video=str(video),
             fingerprint=fingerprint(str(video), images),
             decoder=decoder_of(str(video)),
-            prompts=(Box(1, 1, 9, 9, object_id=ids[0]),),
+            script=PromptScript((Box(1, 1, 9, 9, object_id=ids[0]),), names=names or {}),
             model="compact",
             weights_sha256="ab" * 32,
             device="cpu",
@@ -78,7 +78,6 @@ def write_run(
             instructions="AVX2",
             options={"source": {}, "absent_below": 0.5},
             outputs={},
-            names=names or {},
         )
         record = RunRecord(folder, inputs)
         sinks = [PalettePngSink(folder.masks), record]

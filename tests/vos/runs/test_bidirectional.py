@@ -17,11 +17,13 @@ from vos import correct_run, open_source, revise_run, track_script
 from vos.errors import PromptError
 from vos.files.index_png import read_palette_png
 from vos.prompts import Box, Mask, PromptScript
+from vos.runs.options import Observer, RunOptions
 from vos.runs.verify import verify_run
 from vos.tracking.load_model import VideoModel, load_model
 from vos.video.backwards import backwards
 
 FRAMES = 10
+OFTEN = RunOptions(snapshot_every=3)
 SCENE = moving_shapes(count=FRAMES, objects=2, height=64, width=96)
 FIRST = Mask(SCENE.masks[1][0])
 LATE = Mask(SCENE.masks[2][6], object_id=2, frame=6, direction="both")
@@ -43,7 +45,7 @@ def forward(clip: Path, model: VideoModel, tmp_path_factory: pytest.TempPathFact
     """The run of the same script without directions."""
     output = tmp_path_factory.mktemp("forward") / "out"
     script = PromptScript((FIRST, replace(LATE, direction="forward")))
-    track_script(clip, script, output, model=model, overlay=True, snapshot_every=3)
+    track_script(clip, script, output, model=model, overlay=True, options=OFTEN)
     return output
 
 
@@ -57,8 +59,8 @@ def both(clip: Path, model: VideoModel, tmp_path_factory: pytest.TempPathFactory
         output,
         model=model,
         overlay=True,
-        snapshot_every=3,
-        on_frame=lambda done, total: seen.append((done, total)),
+        options=OFTEN,
+        observer=Observer(lambda done, total: seen.append((done, total))),
     )
     assert seen == [(done, FRAMES + 7) for done in range(1, FRAMES + 8)]
     assert (outcome.frames, outcome.tracked, outcome.went_back) == (FRAMES, FRAMES + 7, ((0, 6),))
@@ -89,7 +91,7 @@ def test_a_backward_prompt_leaves_the_frames_after_it_alone(
     output = tmp_path / "out"
     track_script(clip, PromptScript((FIRST, replace(LATE, direction="forward"), new)), output, model=model)
     labels, before = masks(output), masks(forward)
-    assert [bool((one == 3).any()) for one in labels] == [True] * 4 + [False] * 6
+    assert [bool((frame == 3).any()) for frame in labels] == [True] * 4 + [False] * 6
     assert np.array_equal(labels[3] == 3, SCENE.masks[2][3])
     assert all(np.array_equal(labels[i], before[i]) for i in range(4, FRAMES))
 
@@ -98,7 +100,7 @@ def test_all_prompts_can_be_backward(clip: Path, model: VideoModel, tmp_path: Pa
     script = PromptScript((replace(FIRST, frame=4, pixels=SCENE.masks[1][4], direction="backward"),))
     outcome = track_script(clip, script, tmp_path / "out", model=model)
     assert (outcome.frames, outcome.tracked) == (FRAMES, 5)
-    assert [bool(one.any()) for one in masks(tmp_path / "out")] == [True] * 5 + [False] * 5
+    assert [bool(frame.any()) for frame in masks(tmp_path / "out")] == [True] * 5 + [False] * 5
 
 
 def test_a_backward_correction_recomputes_the_frames_since_the_last_annotation_only(
@@ -113,7 +115,7 @@ def test_a_backward_correction_recomputes_the_frames_since_the_last_annotation_o
     assert np.array_equal(labels[5] == 1, SCENE.masks[1][5])
     fresh = tmp_path / "fresh"
     script = PromptScript((FIRST, replace(LATE, direction="forward"), correction))
-    track_script(clip, script, fresh, model=model, overlay=True, snapshot_every=3)
+    track_script(clip, script, fresh, model=model, overlay=True, options=OFTEN)
     assert hashes(output, without="snapshots") == hashes(fresh, without="snapshots")
 
 
@@ -122,13 +124,13 @@ def test_a_forward_correction_of_a_run_both_ways_is_the_run_of_the_merged_script
 ) -> None:
     output = Path(shutil.copytree(both, tmp_path / "out"))
     correction = Mask(SCENE.masks[1][8], frame=8)
-    report = correct_run(output, [correction], model=model, snapshot_every=3)
+    report = correct_run(output, [correction], model=model, options=OFTEN)
     assert (report.first, report.last, report.frames_recomputed) == (8, 9, 2), "the backward pass from 6 stays"
     assert report.frames_tracked == FRAMES - 6
     fresh = tmp_path / "fresh"
-    track_script(clip, SCRIPT.merge([correction]), fresh, model=model, overlay=True, snapshot_every=3)
+    track_script(clip, SCRIPT.merge([correction]), fresh, model=model, overlay=True, options=OFTEN)
     assert hashes(output, without="snapshots") == hashes(fresh, without="snapshots")
-    revise_run(output, SCRIPT, model=model, snapshot_every=3)
+    revise_run(output, SCRIPT, model=model, options=OFTEN)
     assert hashes(output, without="snapshots") == hashes(both, without="snapshots")
 
 
@@ -142,13 +144,11 @@ def test_a_run_both_ways_that_was_stopped_goes_on(clip: Path, model: VideoModel,
             output,
             model=model,
             overlay=True,
-            snapshot_every=3,
-            resume=True,
-            on_frame=lambda done, total, at=at, stop=stop: stop.set() if done == at else None,
-            stop=stop,
+            options=replace(OFTEN, resume=True),
+            observer=Observer(lambda done, total, at=at, stop=stop: stop.set() if done == at else None, stop=stop),
         )
         assert outcome.is_interrupted
-    outcome = track_script(clip, SCRIPT, output, model=model, overlay=True, snapshot_every=3, resume=True)
+    outcome = track_script(clip, SCRIPT, output, model=model, overlay=True, options=replace(OFTEN, resume=True))
     assert outcome.tracked == 7, "the forward pass is there, the backward pass starts over"
     assert hashes(output, without="snapshots") == hashes(both, without="snapshots")
 

@@ -18,6 +18,7 @@ from vos.errors import OutputError, PromptError
 from vos.files.index_png import write_palette_png
 from vos.prompts import Box, Mask, Points, PromptScript, ReferenceImage, Removal, Text
 from vos.runs.folder import OutputFolder
+from vos.runs.options import Observer, RunOptions
 from vos.runs.record import read_record
 from vos.runs.recorded import read_recorded_run
 from vos.runs.verify import verify_run
@@ -25,6 +26,7 @@ from vos.tracking.load_model import VideoModel, load_model
 
 FRAMES = 12
 EVERY = 3
+OFTEN = RunOptions(snapshot_every=EVERY)
 SCENE = moving_shapes(count=FRAMES, objects=2, height=64, width=96)
 SCRIPT = PromptScript((Mask(SCENE.masks[1][0]), Mask(SCENE.masks[2][2], object_id=2, frame=2)), names={1: "disc"})
 CORRECTION = PromptScript((Mask(SCENE.masks[1][7], frame=7),), (Removal(2, 9),), {2: "other"})
@@ -41,7 +43,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tracked(clip: Path, script: PromptScript, output: Path, model: VideoModel, **options: Any) -> Path:
-    track_script(clip, script, output, model=model, overlay=True, snapshot_every=EVERY, **options)
+    track_script(clip, script, output, model=model, overlay=True, options=OFTEN, **options)
     return output
 
 
@@ -67,7 +69,11 @@ def test_a_corrected_run_is_the_run_of_the_merged_script(
     before = hashes(output)
     seen: list[int] = []
     report = correct_run(
-        output, CORRECTION, model=model, snapshot_every=EVERY, on_result=lambda frame, result: seen.append(result.index)
+        output,
+        CORRECTION,
+        model=model,
+        options=OFTEN,
+        observer=Observer(on_result=lambda frame, result: seen.append(result.index)),
     )
     assert (report.frames_recomputed, report.first, report.last) == (FRAMES - 7, 7, FRAMES - 1)
     assert report.frames_tracked == FRAMES - 6, "it starts from the state after six frames"
@@ -80,15 +86,17 @@ def test_a_corrected_run_is_the_run_of_the_merged_script(
 
 
 def test_a_correction_can_be_taken_back(output: Path, model: VideoModel, finished: Path) -> None:
-    correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
-    report = revise_run(output, SCRIPT, model=model, snapshot_every=EVERY)
+    correct_run(output, CORRECTION, model=model, options=OFTEN)
+    report = revise_run(output, SCRIPT, model=model, options=OFTEN)
     assert (report.first, report.last) == (7, FRAMES - 1)
     assert hashes(output) == hashes(finished)
 
 
 def test_without_kept_states_the_result_is_the_same(output: Path, model: VideoModel, wanted: dict[str, str]) -> None:
     shutil.rmtree(output / "snapshots")
-    report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY, keep_snapshots=False)
+    report = correct_run(
+        output, CORRECTION, model=model, options=RunOptions(snapshot_every=EVERY, keep_snapshots=False)
+    )
     assert (report.frames_recomputed, report.frames_tracked) == (FRAMES - 7, FRAMES)
     assert hashes(output) == {name: sha for name, sha in wanted.items() if not name.startswith("snapshots")}
 
@@ -102,11 +110,11 @@ def test_a_stopped_correction_changes_nothing_and_goes_on_when_it_is_made_again(
         if done == 9:
             stop.set()
 
-    report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY, on_frame=stop_at_nine, stop=stop)
+    report = correct_run(output, CORRECTION, model=model, options=OFTEN, observer=Observer(stop_at_nine, stop=stop))
     assert report.is_interrupted
     there = hashes(output)
     assert {name: sha for name, sha in there.items() if not name.startswith("correction/")} == hashes(finished)
-    report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
+    report = correct_run(output, CORRECTION, model=model, options=OFTEN)
     assert report.frames_tracked == FRAMES - 10, "it goes on after frame 9"
     assert {n: s for n, s in hashes(output).items() if "snapshots" not in n} == {
         n: s for n, s in wanted.items() if "snapshots" not in n
@@ -138,7 +146,7 @@ def test_a_kill_while_the_masks_are_exchanged_is_made_good_by_the_next_reader(
 
     monkeypatch.setattr(os, "replace", replace_or_die)
     with pytest.raises(Killed):
-        correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
+        correct_run(output, CORRECTION, model=model, options=OFTEN)
     monkeypatch.undo()
     assert read_record(OutputFolder(output))["removals"] == [{"object": 2, "frame": 9}]
     assert hashes(output) == wanted
@@ -155,13 +163,12 @@ def test_a_run_that_was_stopped_can_be_corrected_before_it_goes_on(
         output,
         model=model,
         overlay=True,
-        snapshot_every=EVERY,
-        on_frame=lambda done, total: stop.set() if done == 9 else None,
-        stop=stop,
+        options=OFTEN,
+        observer=Observer(lambda done, total: stop.set() if done == 9 else None, stop=stop),
     )
     assert (outcome.is_interrupted, outcome.frames) == (True, 10)
     assert read_record(OutputFolder(output))["status"] == "interrupted"
-    report = correct_run(output, CORRECTION, model=model, snapshot_every=EVERY)
+    report = correct_run(output, CORRECTION, model=model, options=OFTEN)
     assert (report.first, report.frames_recomputed, report.outcome.frames) == (7, FRAMES - 7, FRAMES)
     assert {n: s for n, s in hashes(output).items() if "snapshots" not in n} == {
         n: s for n, s in wanted.items() if "snapshots" not in n

@@ -14,7 +14,7 @@ import pytest
 from tests.vos.export.synthetic_run import info, run
 from vos.errors import OutputError
 from vos.export import FORMATS, make_sink
-from vos.prompts import Box, Mask, Stroke
+from vos.prompts import Box, Mask, PromptScript, Stroke
 from vos.prompts.digest import prompts_digest
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import RunInputs, decoder_of, fingerprint
@@ -31,7 +31,7 @@ def inputs(video: str = "-") -> RunInputs:
         video=video,
         fingerprint=fingerprint(video),
         decoder=decoder_of(video),
-        prompts=(Mask(BLOB, object_id=1, source="m.png"), Box(1, 1, 9, 9, object_id=3)),
+        script=PromptScript((Mask(BLOB, object_id=1, source="m.png"), Box(1, 1, 9, 9, object_id=3))),
         model="compact",
         weights_sha256="ab" * 32,
         device="cpu",

@@ -16,10 +16,11 @@ from PIL import Image
 from tests.vos.scenes import moving_shapes
 from vos.cli.main import main
 from vos.files.index_png import read_palette_png
-from vos.prompts import Box, Mask, Points, Polygon, Prompt, Stroke
+from vos.prompts import Box, Mask, Points, Polygon, Prompt, PromptScript, Stroke
 from vos.runs.journal import mask_crc, read_journal
 from vos.runs.recorded import read_recorded_run
-from vos.runs.run import TrackJob, run_job
+from vos.runs.run import RunOptions, TrackJob, run_job
+from vos.tracking.absence import AbsencePolicy
 from vos.tracking.load_model import load_model
 from vos.video import VideoEncoder
 
@@ -43,8 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index, frame in enumerate(SCENE.frames):
             encoder.write(frame, index * 40 + index % 3)
     model = load_model("compact", device="cpu", short_side=64)
-    job = TrackJob(str(root / "clip.mp4"), PROMPTS, root / "run")
-    run_job(job, model, absent_below=0.3, on_absent="stop", stop_after=4, max_memory=1 << 40)
+    job = TrackJob(str(root / "clip.mp4"), PromptScript(PROMPTS), root / "run")
+    run_job(job, model, RunOptions(absence=AbsencePolicy(0.3, "stop", 4), max_memory=1 << 40))
     return root
 
 
@@ -70,7 +71,7 @@ def edited(folder: Path, target: Path, change: Callable[[dict[str, Any]], object
 def test_the_record_holds_all_that_a_replay_needs(folder: Path) -> None:
     run = read_recorded_run(folder / "run" / "run.json")
     assert run.prompts == PROMPTS
-    assert run.policy == type(run.policy)() and run.absence.stop_after == 4
+    assert run.memory == type(run.memory)() and run.absence.stop_after == 4
     masks = [read_palette_png(path) for path in sorted((folder / "run/masks").iterdir())]
     assert [frame.checksum for frame in run.frames] == [mask_crc(labels) for labels in masks]
     journal = read_journal(folder / "run/journal.jsonl").entries
@@ -228,7 +229,9 @@ def test_a_folder_of_images_is_repeated_and_its_images_are_counted(
     for index in range(3):
         Image.fromarray(SCENE.frames[index]).save(frames / f"{index}.png")
     model = load_model("compact", device="cpu", short_side=64)
-    run_job(TrackJob(str(frames), PROMPTS[:1], tmp_path / "run", source_options={"rate": "30000/1001"}), model)
+    run_job(
+        TrackJob(str(frames), PromptScript(PROMPTS[:1]), tmp_path / "run", source_options={"rate": "30000/1001"}), model
+    )
     assert replayed(tmp_path / "run", capsys=capsys)[0] == 0
     Image.fromarray(SCENE.frames[3]).save(frames / "3.png")
     code, _, err = replayed(tmp_path / "run", capsys=capsys)

@@ -25,8 +25,9 @@ from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos.cli.main import main
 from vos.errors import OutputError
 from vos.files.index_png import write_palette_png
-from vos.prompts import Box, Prompt, read_masks
-from vos.runs.run import RunOutcome, TrackJob, run_job
+from vos.prompts import Box, PromptScript, read_masks
+from vos.runs.run import RunOptions, RunOutcome, TrackJob, run_job
+from vos.tracking.absence import AbsencePolicy
 from vos.tracking.load_model import VideoModel, load_model
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
@@ -59,8 +60,8 @@ def mask(clip: Path) -> Path:
 
 
 def resumed(clip: Path, mask: Path, output: Path, model: VideoModel, **options: Any) -> RunOutcome:
-    job = TrackJob(str(clip), tuple(read_masks(mask)), output, overlay=True)
-    return run_job(job, model, resume=True, snapshot_every=EVERY, **options)
+    job = TrackJob(str(clip), PromptScript(tuple(read_masks(mask))), output, overlay=True)
+    return run_job(job, model, RunOptions(resume=True, snapshot_every=EVERY, keep_snapshots=False, **options))
 
 
 @pytest.fixture(scope="module")
@@ -251,19 +252,18 @@ def test_a_run_does_not_go_on_with_other_inputs(
     before = hashes(output)
     other_clip = tmp_path / "other.mp4"
     other_clip.write_bytes(clip.read_bytes() + b"\0")
-    prompts: tuple[Prompt, ...] = tuple(read_masks(mask))
+    script = PromptScript(tuple(read_masks(mask)))
+    other_script = PromptScript((script.prompts[0], Box(20, 20, 40, 40, object_id=2)))
     jobs = {
-        r"input\.bytes was \d+, is \d+; input\.sha256": TrackJob(str(other_clip), prompts, output, overlay=True),
-        r"prompts\[1\]\.sha256 was": TrackJob(
-            str(clip), (prompts[0], Box(20, 20, 40, 40, object_id=2)), output, overlay=True
-        ),
-        r"outputs\.overlay was True, is False": TrackJob(str(clip), prompts, output),
+        r"input\.bytes was \d+, is \d+; input\.sha256": TrackJob(str(other_clip), script, output, overlay=True),
+        r"prompts\[1\]\.sha256 was": TrackJob(str(clip), other_script, output, overlay=True),
+        r"outputs\.overlay was True, is False": TrackJob(str(clip), script, output),
     }
     for problem, job in jobs.items():
         with pytest.raises(OutputError, match=problem):
-            run_job(job, model, resume=True)
+            run_job(job, model, RunOptions(resume=True))
     with pytest.raises(OutputError, match=r"options\.absent_below was 0\.5, is 0\.6"):
-        resumed(clip, mask, output, model, absent_below=0.6)
+        resumed(clip, mask, output, model, absence=AbsencePolicy(below=0.6))
     other_model = load_model("compact", device="cpu", short_side=96)
     with pytest.raises(OutputError, match=r"options\.short_side was 64, is 96"):
         resumed(clip, mask, output, other_model)

@@ -15,7 +15,7 @@ import pytest
 from tests.vos.scenes import moving_shapes
 from vos.cli.main import main
 from vos.files.index_png import read_palette_png, write_palette_png
-from vos.prompts import Mask
+from vos.prompts import Mask, PromptScript
 from vos.runs.run import TrackJob, run_job
 from vos.tracking.load_model import load_model
 from vos.video import VideoEncoder
@@ -37,7 +37,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("finished") / "out"
     mask = moving_shapes(count=FRAMES, height=64, width=96).masks[1][0]
-    run_job(TrackJob(str(clip), (Mask(mask),), output), load_model("compact", device="cpu", short_side=64))
+    run_job(
+        TrackJob(str(clip), PromptScript((Mask(mask),)), output), load_model("compact", device="cpu", short_side=64)
+    )
     return output
 
 

@@ -79,7 +79,7 @@ def test_the_saved_script_gives_the_command_line_the_same_masks(app: App, clip: 
     folder = Path(app.get("state")["folder"])
     script = read_prompt_script(folder / "prompts.json")
     assert {prompt.direction for prompt in script.prompts if prompt.object_id == BLUE} == {"both"}
-    job = TrackJob(str(clip), script.prompts, tmp_path / "again", removals=script.removals, names=script.names)
+    job = TrackJob(str(clip), script, tmp_path / "again")
     run_job(job, small_model())
     for mask in sorted((tmp_path / "again" / "masks").iterdir()):
         assert (folder / "masks" / mask.name).read_bytes() == mask.read_bytes()
@@ -109,7 +109,7 @@ def test_a_stopped_run_keeps_its_masks_and_resumes_to_the_same_bytes(
     assert app.propagate()["masks"] == "current"
     resumed = [mask.read_bytes() for mask in sorted((session.folder.masks).iterdir())]
     script = read_prompt_script(session.folder.root / "prompts.json")
-    run_job(TrackJob(str(session.video), script.prompts, tmp_path / "undisturbed"), small_model())
+    run_job(TrackJob(str(session.video), script, tmp_path / "undisturbed"), small_model())
     assert resumed == [mask.read_bytes() for mask in sorted((tmp_path / "undisturbed" / "masks").iterdir())]
 
 
@@ -167,7 +167,7 @@ def test_a_correction_tracks_only_what_comes_after_it_and_says_how_much(app: App
     after = {mask.name: mask.read_bytes() for mask in masks.iterdir()}
     assert [name for name in sorted(after) if after[name] != before[name]] == [f"0000{i}.png" for i in range(6, 10)]
     script = read_prompt_script(masks.parent / "prompts.json")
-    run_job(TrackJob(str(clip), script.prompts, tmp_path / "again"), small_model())
+    run_job(TrackJob(str(clip), script, tmp_path / "again"), small_model())
     assert after == {mask.name: mask.read_bytes() for mask in (tmp_path / "again" / "masks").iterdir()}
 
 
@@ -440,7 +440,8 @@ def test_a_session_is_reopened_with_marks_names_colours_and_masks(tmp_path: Path
 
 
 def test_a_run_of_the_command_line_is_opened_with_its_prompts(tmp_path: Path, clip: Path) -> None:
-    job = TrackJob(str(clip), (Mask(SCENE.masks[BLUE][0], object_id=BLUE),), tmp_path / "run", names={BLUE: "blue"})
+    script = PromptScript((Mask(SCENE.masks[BLUE][0], object_id=BLUE),), names={BLUE: "blue"})
+    job = TrackJob(str(clip), script, tmp_path / "run")
     run_job(job, small_model())
     with opened(tmp_path, tmp_path / "run") as app:
         state = app.get("state")
@@ -453,7 +454,7 @@ def test_a_folder_with_the_run_of_another_video_is_refused(tmp_path: Path, clip:
     from vos.errors import OutputError
 
     other = write_scene(tmp_path / "other.mp4", frames=4)
-    run_job(TrackJob(str(other), (Mask(SCENE.masks[RED][0]),), tmp_path / "run"), small_model())
+    run_job(TrackJob(str(other), PromptScript((Mask(SCENE.masks[RED][0]),)), tmp_path / "run"), small_model())
     with opened(tmp_path) as app, pytest.raises(OutputError, match=r"run of another video.*choose another --output"):
         app.workspace.open(clip, tmp_path / "run")
     (tmp_path / "letters").mkdir()

@@ -1,0 +1,136 @@
+"""What is settled before the first frame of a run: checked prompts, buffers that fit into memory, recorded inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from vos.errors import PromptError
+from vos.export import FORMATS
+from vos.prompts import PromptScript, Text
+from vos.resources.ram_budget import Buffers, Workload, fit_buffers
+from vos.resources.resident import resident_bytes
+from vos.runs.folder import OutputFolder
+from vos.runs.inputs import RunInputs, decoder_of, fingerprint
+from vos.runs.job import TrackJob
+from vos.runs.options import RunOptions
+from vos.tracking.load_model import VideoModel
+from vos.tracking.schedule import TrackingPlan, plan_of
+from vos.tracking.tracker import VideoTracker
+from vos.video import FrameSource, VideoInfo
+from vos.video.excerpt import Excerpt
+from vos.video.images import ImageFolderSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunSetup:
+    """All that a run is made from.
+
+    Attributes:
+        job: What to track and what to write.
+        plan: Its script by frames.
+        model: A loaded model.
+        source: The video, open; only the job's frames of it.
+        options: With as many remembered frames as fit into `max_memory`.
+        buffers: Lengths of the queues, for the same reason.
+        inputs: What run.json says of all this.
+    """
+
+    job: TrackJob
+    plan: TrackingPlan
+    model: VideoModel
+    source: FrameSource
+    options: RunOptions
+    buffers: Buffers
+    inputs: RunInputs
+
+    @property
+    def folder(self) -> OutputFolder:
+        """The folder of the run."""
+        return self.job.folder
+
+    def make_tracker(self) -> VideoTracker:
+        """A tracker that knows no frame yet."""
+        absence = self.options.absence
+        return VideoTracker(
+            self.model,
+            policy=self.options.memory,
+            absent_below=absence.below,
+            paint_absent=absence.mode == "hold",
+        )
+
+
+def prepare_run(job: TrackJob, model: VideoModel, options: RunOptions, source: FrameSource) -> RunSetup:
+    """Checks a job against its video and its model, and settles what the run is made from. Writes nothing.
+
+    Raises:
+        PromptError: A prompt does not fit the video or the model, or prompts contradict each other.
+        UsageError: The run cannot fit into `max_memory`.
+        VideoError: The video's bytes cannot be read.
+    """
+    plan = plan_of(job.script)
+    _check_prompts(job.script, model, source.info)
+    buffers = Buffers(recent_frames=options.memory.recent_frames)
+    if options.max_memory is not None:
+        work = _workload(job, model, source.info)
+        buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=options.max_memory)
+        options = replace(options, memory=replace(options.memory, recent_frames=buffers.recent_frames))
+    inputs = _inputs(job, model, options, source)
+    if job.frames is not None:
+        source = Excerpt(source, job.frames)
+    return RunSetup(job, plan, model, source, options, buffers, inputs)
+
+
+def _check_prompts(script: PromptScript, model: VideoModel, info: VideoInfo) -> None:
+    for prompt in script.prompts:
+        if isinstance(prompt, Text) and not model.reads_text:
+            raise PromptError(
+                f"{prompt.where}: the {model.name} model does not support text; a text prompt needs a SEEM checkpoint "
+                "(--model seem-focalt-v1), or a mask that `vos segment FRAME --text ...` makes of it"
+            )
+        prompt.check(info.width, info.height)
+
+
+def _workload(job: TrackJob, model: VideoModel, info: VideoInfo) -> Workload:
+    """What decides how much memory a job takes."""
+    aspect = max(info.width, info.height) / min(info.width, info.height)
+    return Workload(
+        width=info.width,
+        height=info.height,
+        input_pixels=round(model.short_side**2 * aspect),
+        objects=len(job.script.object_ids),
+        annotated_frames=len({prompt.frame for prompt in job.script.prompts}),
+        overlay=any(FORMATS[name].is_video for name in job.formats_beside_masks),
+    )
+
+
+def _inputs(job: TrackJob, model: VideoModel, options: RunOptions, source: FrameSource) -> RunInputs:
+    """What run.json says that a job is made from."""
+    memory, absence = options.memory, options.absence
+    images = source.paths if isinstance(source, ImageFolderSource) else ()
+    return RunInputs(
+        video=job.video,
+        fingerprint=fingerprint(job.video, images),
+        decoder=decoder_of(job.video, job.source_options.get("backend", "auto")),
+        script=job.script,
+        model=model.name,
+        weights_sha256=model.weights_sha256,
+        device=str(model.device),
+        threads=torch.get_num_threads(),
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        options={
+            "short_side": model.short_side,
+            "absent_below": absence.below,
+            "on_absent": absence.mode,
+            "stop_after": absence.stop_after if absence.mode == "stop" else None,
+            "memory_interval": memory.interval,
+            "memory_recent_frames": memory.recent_frames,
+            "memory_min_overlap": memory.min_overlap,
+            "memory_min_presence": memory.min_presence,
+            "memory_min_agreement": memory.min_agreement,
+            "source": {name: str(value) for name, value in sorted(job.source_options.items())},
+            **({} if job.frames is None else {"frames": ",".join(map(str, job.frames))}),
+        },
+        outputs=job.outputs_to_json(),
+    )
