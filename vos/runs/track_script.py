@@ -44,11 +44,13 @@ def track_script(
     Examples:
         >>> from vos import Box, Observer, Points, PromptScript, RunOptions, track_script
         >>> script = PromptScript((Box(120, 80, 360, 400), Points([[40, 40]], frame=4, object_id=2)))
-        >>> observer = Observer(on_frame=lambda done, total: print(done, end=" "))
+        >>> seen = []
+        >>> observer = Observer(on_frame=lambda done, total: seen.append(done))
         >>> outcome = track_script("clip.mp4", script, "clip_vos", options=RunOptions(resume=True), observer=observer)
-        1 2 3 4 5 6
         >>> print(outcome.frames, "masks in", outcome.output.masks)
         6 masks in clip_vos/masks
+        >>> seen
+        [1, 2, 3, 4, 5, 6]
     """
     job = TrackJob(
         video=str(video),
