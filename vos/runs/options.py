@@ -50,7 +50,7 @@ class Observer:
         on_result: Called with each frame and its masks, which must not be changed; for a live preview.
         stop: When it is set (from any thread), the run ends after the frame in progress and can be resumed there.
 
-    Example:
+    Examples:
         >>> import threading
         >>> from vos import Box, Observer, track_script
         >>> stop = threading.Event()
