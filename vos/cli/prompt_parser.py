@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vos.errors import UsageError
 from vos.prompts import (
     DIRECTIONS,
@@ -139,14 +141,15 @@ class Listener:
     def add_first_stroke(self, value: str) -> None:
         if self._frame != 0:
             raise UsageError(f"--first-frame-stroke {value}: comes after --at {self._frame}; use --stroke there")
-        self._add(self._of_object(read_strokes(Path(value)), f"--first-frame-stroke {value}"))
+        strokes = read_strokes(Path(value), over=self._over(), on_note=self.notes.append)
+        self._add(self._of_object(strokes, f"--first-frame-stroke {value}"))
 
     def add_stroke(self, value: str) -> None:
         path = Path(value)
         if path.suffix.lower() == ".json":
             found: Sequence[Prompt] = read_strokes(path)
         else:
-            found = read_painted_strokes(path, frame=self._frame)
+            found = read_painted_strokes(path, frame=self._frame, over=self._over(), on_note=self.notes.append)
         self._add(self._of_object(found, f"--stroke {value}"))
 
     def add_mask(self, value: str) -> None:
@@ -181,6 +184,22 @@ class Listener:
             known = ", ".join(self._known.values()) or "none"
             raise UsageError(f"--remove {value}: no object has this name; names: {known}")
         self._removals.append(Removal(found, self._frame, "--remove"))
+
+    def _over(self) -> Callable[[], np.ndarray] | None:
+        """What decodes the frame of --at, for pictures that were painted over a copy of it."""
+        from vos.video import open_source
+        from vos.video.opening import choose_backend
+
+        if choose_backend(self._video) in ("raw", "webcam"):
+            return None
+
+        def decoded() -> np.ndarray:
+            with open_source(self._video, **self._source_options) as source:
+                if self._frame == 0:
+                    return next(iter(source)).rgb
+                return source.read_at(self._frame).rgb
+
+        return decoded
 
     def _add_reference(self, regions: Sequence[Prompt], option: str) -> None:
         if self._reference is None:

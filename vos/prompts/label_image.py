@@ -7,6 +7,7 @@ object ids themselves. *Masks* show one object in white or in one colour, with a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from vos.files.palette import DAVIS_PALETTE
 from vos.prompts.grey_mask import REMEDY, VOID, Reading, read_grey
 from vos.prompts.image_file import opened_image
 from vos.prompts.painted_colours import ids_of_colours, packed_rgb, solid_colours
+from vos.prompts.painted_over import is_copy_of, strokes_over
 
 # Formats of masks. Strokes come from paint programs, which all write PNG.
 _MASK_FORMATS = ("PNG", "TIFF", "BMP", "WEBP", "JPEG")
@@ -38,19 +40,26 @@ def read_label_image(path: str | Path, *, painted: bool) -> np.ndarray:
     return read_labels(path, painted=painted).labels
 
 
-def read_labels(path: str | Path, *, painted: bool) -> Reading:
+def read_labels(path: str | Path, *, painted: bool, over: Callable[[], np.ndarray] | None = None) -> Reading:
     """Object ids of a picture file, and how they were found.
 
     Args:
         path: A PNG; masks may also be TIFF, BMP, WebP or JPEG.
         painted: The picture was painted by hand: smoothed edges are looked for in palette images too.
+        over: Gives the frame, (H, W, 3) uint8, that the picture may be a painted copy of; asked when it may be.
 
     Raises:
         PromptError: not a readable picture, nothing in it, or objects that cannot be told apart.
     """
     path = Path(path)
-    with opened_image(path, ("PNG",) if painted else _MASK_FORMATS) as image:
-        reading = _reading_of(image, painted, str(path))
+    with opened_image(path, ("PNG",) if painted and over is None else _MASK_FORMATS) as image:
+        reading = None if over is None else _painted_over(image, over, str(path))
+        if reading is None and painted and image.format != "PNG":
+            raise PromptError(
+                f"{path}: a {image.format} image; expected PNG, or a painted copy of exactly the frame it is for"
+            )
+        if reading is None:
+            reading = _reading_of(image, painted, str(path))
     if not reading.labels.any():
         raise PromptError(
             f"{path}: nothing is painted (black, index 0 and what is less than half opaque are background)"
@@ -85,6 +94,18 @@ def _reading_of(image: Image.Image, painted: bool, where: str) -> Reading:
     raise PromptError(
         f"{where}: a picture of mode {image.mode} is not supported; save it as RGBA, RGB, palette or grey"
     )
+
+
+def _painted_over(image: Image.Image, over: Callable[[], np.ndarray], where: str) -> Reading | None:
+    """What was painted over a copy of the frame, or None where the picture is no such copy."""
+    if image.mode not in ("RGB", "RGBA") or (image.mode == "RGBA" and np.array(image.getchannel("A")).min() < 255):
+        return None
+    rgb = np.array(image.convert("RGB"))
+    frame = over()
+    lossy = _is_lossy(image)
+    if not is_copy_of(rgb, frame, lossy=lossy):
+        return None
+    return Reading(strokes_over(rgb, frame, where, lossy=lossy), "painted over a copy of the frame")
 
 
 def _is_lossy(image: Image.Image) -> bool:

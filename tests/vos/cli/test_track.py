@@ -7,6 +7,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -247,3 +248,24 @@ def test_importing_the_package_does_not_import_torch() -> None:
     probe = "import sys, vos; print('torch' in sys.modules); vos.Box; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_paint_over_a_copy_of_the_first_frame(clip: Path, tmp_path: Path, kind: str, capsys: Any) -> None:
+    import cv2
+
+    from vos.video import open_source
+
+    with open_source(clip) as source:
+        painted = next(iter(source)).rgb
+    scene = moving_shapes(count=FRAMES, objects=1)
+    rows, columns = np.nonzero(scene.masks[1][0])
+    centre = (int(columns.mean()), int(rows.mean()))
+    cv2.line(painted, (centre[0] - 12, centre[1]), (centre[0] + 12, centre[1]), (255, 0, 0), 7, cv2.LINE_AA)
+    Image.fromarray(painted).save(tmp_path / f"copy.{kind}")
+    output = tmp_path / "out"
+    assert track(clip, "--first-frame-stroke", tmp_path / f"copy.{kind}", "-o", output) == 0
+    assert "painted over a copy of the frame" in capsys.readouterr().err
+    labels = read_palette_png(output / "masks" / "00000.png")
+    assert set(np.unique(labels)) == {0, 1}
+    assert iou(labels == 1, scene.masks[1][0]) > 0.7
