@@ -1,73 +1,95 @@
-"""Frames from a folder of images, in natural order of their names, at a nominal constant rate."""
+"""Frames from a folder of images, in the order of the numbers in their names, at a nominal constant rate."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from vos.errors import VideoError
+from vos.video.frame_files import IMAGE_FORMATS, find_frames, natural_key
+from vos.video.image_levels import (
+    Levels,
+    deep_values,
+    is_deep,
+    notes_on_levels,
+    parse_range,
+    to_8_bits,
+    usual_range,
+)
 from vos.video.pyav_compat import check_size
 from vos.video.types import ClosesOnExit, Frame, Truncation, VideoInfo
 
-# File name extension -> Pillow's format. Nothing else is tried: Pillow's other readers run programs or guess.
-IMAGE_FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".bmp": "BMP",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".ppm": "PPM",
-    ".pgm": "PPM",
-}
+__all__ = ["DEFAULT_RATE", "IMAGE_FORMATS", "ImageFolderSource", "list_images", "natural_key", "read_image"]
 
 # What DAVIS, the best known set of frame folders, plays at.
 DEFAULT_RATE = Fraction(24)
 
+# Nothing else is tried: Pillow's other readers run programs or guess.
+_FORMATS = sorted(set(IMAGE_FORMATS.values()))
 _EXIF_ORIENTATION = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+# Values of the tag that exchange rows and columns.
+_TURNED = (5, 6, 7, 8)
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 class ImageFolderSource(ClosesOnExit):
-    """Images of one folder as a video: frame i is the i-th name in natural order (`2.png` before `10.png`).
+    """Images of one folder as a video: frame i is the i-th file of the sequence that `find_frames` sees in it.
 
-    Names are read as text and numbers, so numbers of different width and numbers with gaps keep their order; pts
-    counts files, not the numbers in their names, and `info.notes` says where numbers are missing. Hidden files and
-    other kinds of file are passed over. Orientation tags are applied, alpha is dropped, 16-bit grey is scaled to 8.
+    pts counts files, not the numbers in their names; `info.notes` says where numbers are missing and what was passed
+    over. Orientation tags are applied, alpha is dropped, grey of more than 8 bits is scaled (`image_levels`). What a
+    file holds decides how it is read, not its extension.
 
     Args:
         folder: The folder; subfolders are not read.
         rate: Frames per second to assume; 24 if None.
+        images: A glob of file names that are the frames; None to find the sequence by the pattern of names.
+        value_range: LOW,HIGH of grey values that become black and white, for pictures of more than 8 bits.
 
     Attributes:
         paths: The files in frame order.
 
     Raises:
-        VideoError: No images, two images of one name, one without a readable header, or sizes that differ.
+        VideoError: No images, no sequence that is certain, one without a readable header, or sizes that differ.
+        UsageError: `value_range` cannot be.
     """
 
-    def __init__(self, folder: str | Path, *, rate: Fraction | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        rate: Fraction | None = None,
+        images: str | None = None,
+        value_range: str | None = None,
+    ) -> None:
         self._folder = Path(folder)
-        self.paths = list_images(self._folder)
-        width, height = _common_size(self.paths)
+        self._levels = None if value_range is None else parse_range(value_range)
+        found = find_frames(self._folder, images)
+        self.paths = found.paths
+        (width, height), formats, deep = _common_size(self.paths)
         rate = rate or DEFAULT_RATE
+        notes = (*found.notes, *_notes_on_formats(self.paths, formats))
+        if deep:
+            notes = (*notes, *self._settle_levels(self.paths[deep[0]]))
+        elif self._levels is not None:
+            raise VideoError(
+                f"{self._folder}: --range is for grey pictures of more than 8 bits, and there are none; leave it out"
+            )
         self._info = VideoInfo(
             width=width,
             height=height,
             frame_count=len(self.paths),
             average_rate=rate,
             time_base=1 / rate,
-            codec=IMAGE_FORMATS[self.paths[0].suffix.lower()].lower(),
+            codec=formats[0].lower(),
             container="folder",
             duration=float(len(self.paths) / rate),
-            notes=_explain_numbers(self.paths),
+            notes=notes,
         )
 
     @property
@@ -86,7 +108,7 @@ class ImageFolderSource(ClosesOnExit):
         if not 0 <= index < len(self.paths):
             raise VideoError(f"{self._folder}: no frame {index}; the folder has frames 0 to {len(self.paths) - 1}")
         path = self.paths[index]
-        rgb = read_image(path)
+        rgb = read_image(path, self._levels)
         if rgb.shape[:2] != (self._info.height, self._info.width):
             raise VideoError(
                 f"{path}: decodes to {rgb.shape[1]}x{rgb.shape[0]}, not to the {self._info.width}x{self._info.height} "
@@ -97,97 +119,124 @@ class ImageFolderSource(ClosesOnExit):
     def close(self) -> None:
         """Nothing stays open between frames."""
 
+    def _settle_levels(self, path: Path) -> tuple[str, ...]:
+        """Decides by the first deep picture which range all of them have; what to tell about it."""
+        with _open_image(path) as image:
+            try:
+                values, declared = deep_values(image)
+            except _PILLOW_ERRORS as error:
+                raise _damaged(path, error) from error
+        self._levels = self._levels or declared or usual_range(values, str(path))
+        return notes_on_levels(values, self._levels, str(path))
 
-def read_image(path: Path) -> np.ndarray:
+
+def read_image(path: Path, levels: Levels | None = None) -> np.ndarray:
     """(H, W, 3) uint8 of an image file, upright.
 
+    Args:
+        path: The file.
+        levels: Range of grey values of more than 8 bits; what the file declares, or its values suggest, if None.
+
     Raises:
-        VideoError: Not an image of the kind its extension says, damaged, or larger than a frame may be.
+        VideoError: Not an image that is read, damaged, larger than a frame may be, or with values out of `levels`.
     """
     with _open_image(path) as image:
         try:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I;16"):
-                grey = (np.asarray(upright, dtype=np.uint16) >> 8).astype(np.uint8)
+            if is_deep(image):
+                values, declared = deep_values(image)
+                grey = to_8_bits(values, levels or declared or usual_range(values, str(path)), str(path))
                 return np.repeat(grey[:, :, None], 3, axis=2)
-            return np.array(upright.convert("RGB"))
+            # (Pillow turns a TIFF while it loads it, and drops the tag then.)
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
         except _PILLOW_ERRORS as error:
-            raise VideoError(f"{path}: the image is damaged ({error}); replace it or remove it") from error
+            raise _damaged(path, error) from error
+
+
+def list_images(folder: Path, images: str | None = None) -> tuple[Path, ...]:
+    """The frames of a folder in order; see `find_frames`."""
+    return find_frames(folder, images).paths
+
+
+def _damaged(path: Path, error: Exception) -> VideoError:
+    return VideoError(f"{path}: the image is damaged ({error}); replace it or remove it")
 
 
 def _open_image(path: Path) -> Image.Image:
+    if path.suffix.lower() not in IMAGE_FORMATS:
+        raise VideoError(f"{path}: not an image; known are {', '.join(IMAGE_FORMATS)}")
     try:
-        image = Image.open(path, formats=[IMAGE_FORMATS[path.suffix.lower()]])
-    except KeyError:
-        raise VideoError(f"{path}: not an image; known are {', '.join(IMAGE_FORMATS)}") from None
+        image = Image.open(path, formats=_FORMATS)
     except _PILLOW_ERRORS as error:
         raise VideoError(f"{path}: not a readable {path.suffix[1:]} image; replace it or remove it") from error
     try:
         check_size(path, image.width, image.height)
+        _check_single(path, image)
     except VideoError:
         image.close()
         raise
     return image
 
 
-def list_images(folder: Path) -> tuple[Path, ...]:
+def _check_single(path: Path, image: Image.Image) -> None:
+    """Raises VideoError for a stack of pictures, of which only the first would be seen."""
+    if image.format not in ("TIFF", "WEBP", "PNG"):
+        return
     try:
-        entries = list(folder.iterdir())
-    except OSError as error:
-        raise VideoError(f"{folder}: cannot list the folder ({error.strerror}); check the path and its mode") from error
-    paths = [p for p in entries if p.suffix.lower() in IMAGE_FORMATS and not p.name.startswith(".") and p.is_file()]
-    if not paths:
-        raise VideoError(f"{folder}: no images in the folder; expected {', '.join(IMAGE_FORMATS)} files")
-    paths.sort(key=lambda p: (natural_key(p.stem), p.name))
-    for first, second in pairwise(paths):
-        if first.stem == second.stem:
-            raise VideoError(f"{folder}: {first.name} and {second.name} claim the same frame; keep one kind of image")
-    return tuple(paths)
+        count = getattr(image, "n_frames", 1)
+        size = image.size
+        if count > 1 and image.format == "TIFF":
+            # Further pages of another size are previews.
+            image.seek(1)
+            count = count if image.size == size else 1
+            image.seek(0)
+    except _PILLOW_ERRORS as error:
+        raise _damaged(path, error) from error
+    if count > 1:
+        raise VideoError(f"{path}: holds {count} pictures; save each as a file of its own, or convert it to a video")
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that compares runs of digits as numbers and the rest as text."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
-
-
-def _common_size(paths: tuple[Path, ...]) -> tuple[int, int]:
-    """(width, height) of all images, from their headers only."""
-    expected = _displayed_size(paths[0])
-    for path in paths[1:]:
-        size = _displayed_size(path)
+def _common_size(paths: tuple[Path, ...]) -> tuple[tuple[int, int], list[str], list[int]]:
+    """(width, height) of all images, the format of each and which are deep grey; from their headers only."""
+    expected: tuple[int, int] | None = None
+    formats, deep = [], []
+    for index, path in enumerate(paths):
+        with _open_image(path) as image:
+            # A JPEG with a second picture inside, as phones write it.
+            formats.append("JPEG" if image.format == "MPO" else str(image.format))
+            if is_deep(image):
+                deep.append(index)
+            size = _displayed_size(path, image)
+        expected = expected or size
         if size != expected:
             raise VideoError(
                 f"{path}: {size[0]}x{size[1]}, but {paths[0].name} is {expected[0]}x{expected[1]}; "
                 f"all images of a folder must have one size"
             )
-    return expected
+    assert expected is not None
+    return expected, formats, deep
 
 
-def _displayed_size(path: Path) -> tuple[int, int]:
-    with _open_image(path) as image:
-        width, height = image.size
-        # Asked for a PNG's tags, Pillow decodes the whole image to look behind it, unless it met some before.
-        if image.format == "PNG" and "exif" not in image.info:
-            return width, height
-        try:
-            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-        except _PILLOW_ERRORS as error:
-            raise VideoError(f"{path}: the image is damaged ({error}); replace it or remove it") from error
-        # Values 5 to 8 exchange rows and columns.
-        return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+def _displayed_size(path: Path, image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    # Asked for a PNG's tags, Pillow decodes the whole image to look behind it, unless it met some before.
+    if image.format == "PNG" and "exif" not in image.info:
+        return width, height
+    try:
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except _PILLOW_ERRORS as error:
+        raise _damaged(path, error) from error
+    if isinstance(image, TiffImageFile):
+        # Versions of Pillow differ in whether `size` is that of the stored picture or of the displayed one.
+        width, height = int(image.tag_v2[_TIFF_WIDTH]), int(image.tag_v2[_TIFF_HEIGHT])
+    return (height, width) if orientation in _TURNED else (width, height)
 
 
-def _explain_numbers(paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """Notes on numbers in names that are missing or written with different widths."""
-    digits = [found[-1] for path in paths if (found := re.findall(r"\d+", path.stem))]
-    if len(digits) != len(paths):
+def _notes_on_formats(paths: tuple[Path, ...], formats: list[str]) -> tuple[str, ...]:
+    """A note on files that hold another kind of picture than their extension says."""
+    misnamed = [(p, f) for p, f in zip(paths, formats, strict=True) if IMAGE_FORMATS[p.suffix.lower()] != f]
+    if not misnamed:
         return ()
-    notes = []
-    numbers = [int(d) for d in digits]
-    missing = sum(max(0, b - a - 1) for a, b in pairwise(numbers))
-    if missing:
-        a, b = next((a, b) for a, b in pairwise(numbers) if b > a + 1)
-        notes.append(f"{missing} numbers are missing, first between {a} and {b}; frames are counted without gaps")
-    if len({len(d) for d in digits}) > 1 and any(d.startswith("0") and len(d) > 1 for d in digits):
-        notes.append("numbers are written with different widths; frames are in order of the numbers' values")
-    return tuple(notes)
+    path, found = misnamed[0]
+    others = len(misnamed) - 1
+    more = f" (and {others} more files)" if others else ""
+    return (f"{path.name}{more} holds a {found} picture under the name {path.suffix}; read as {found}",)

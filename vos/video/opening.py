@@ -34,6 +34,8 @@ class _Options:
     size: tuple[int, int] | None
     pixel_format: str | None
     stream: int | None
+    images: str | None
+    value_range: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def _open_pyav(spec: str, options: _Options) -> FrameSource:
 def _open_images(spec: str, options: _Options) -> FrameSource:
     from vos.video.images import ImageFolderSource
 
-    return ImageFolderSource(Path(spec), rate=options.rate)
+    return ImageFolderSource(Path(spec), rate=options.rate, images=options.images, value_range=options.value_range)
 
 
 def _open_raw(spec: str, options: _Options) -> FrameSource:
@@ -84,7 +86,7 @@ def _open_decord(spec: str, options: _Options) -> FrameSource:
 
 _BACKENDS: dict[str, _Entry] = {
     "pyav": _Entry(_open_pyav, frozenset({"stream"})),
-    "images": _Entry(_open_images, frozenset({"rate"})),
+    "images": _Entry(_open_images, frozenset({"rate", "images", "value_range"})),
     "raw": _Entry(_open_raw, frozenset({"rate", "size", "pixel_format"})),
     "webcam": _Entry(_open_webcam, frozenset()),
     "decord": _Entry(_open_decord, frozenset()),
@@ -99,6 +101,8 @@ def open_source(
     size: tuple[int, int] | None = None,
     pixel_format: str | None = None,
     stream: int | None = None,
+    images: str | None = None,
+    value_range: str | None = None,
 ) -> FrameSource:
     """Opens whatever a user calls a video.
 
@@ -109,6 +113,8 @@ def open_source(
         size: (width, height) of raw frames.
         pixel_format: Pixel format of raw frames (rgb24, bgr24, rgba, bgra, gray).
         stream: Number among the video streams of a file; None for the first that is not cover art.
+        images: A glob of the file names in a folder that are the frames; None to find the sequence by its pattern.
+        value_range: `LOW,HIGH` of the grey values that become black and white, for images of more than 8 bits.
 
     Raises:
         VideoError: Nothing there that can be read.
@@ -127,7 +133,7 @@ def open_source(
     entry = _BACKENDS.get(name)
     if entry is None:
         raise UsageError(f"backend {name!r} is not one of auto, {', '.join(_BACKENDS)}")
-    options = _Options(None if rate is None else parse_rate(rate), size, pixel_format, stream)
+    options = _Options(None if rate is None else parse_rate(rate), size, pixel_format, stream, images, value_range)
     for field in fields(options):
         if getattr(options, field.name) is not None and field.name not in entry.accepts:
             option = field.name.replace("_", " ")
