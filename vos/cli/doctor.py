@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vos.cli.options import image_folder_options
+
 if TYPE_CHECKING:
     from vos.video import Truncation, VideoInfo
 
@@ -30,14 +32,17 @@ class Diagnosis:
 @click.command()
 @click.argument("clip")
 @click.option("--decode", is_flag=True, help="Decode every frame: finds damage inside and counts for certain.")
+@image_folder_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(clip: str, decode: bool, as_json: bool) -> int:
+def doctor(clip: str, decode: bool, images: str | None, value_range: str | None, as_json: bool) -> int:
     """Say what CLIP (a video file or a folder of images) is: rate, rotation, edit list, start, colour, interlacing,
     damage, and which reader is used for it and why.
 
     Exit status: 0 the clip is whole as far as looked at, 1 it is incomplete or unreadable.
     """
-    diagnosis = examine(clip, decode=decode)
+    given = {"images": images, "value_range": value_range}
+    options = {name: value for name, value in given.items() if value is not None}
+    diagnosis = examine(clip, decode=decode, source_options=options)
     if as_json:
         click.echo(json.dumps(asdict(diagnosis), default=_plain, indent=2))
     else:
@@ -45,8 +50,13 @@ def doctor(clip: str, decode: bool, as_json: bool) -> int:
     return 1 if diagnosis.truncation is not None else 0
 
 
-def examine(clip: str, *, decode: bool = False) -> Diagnosis:
+def examine(clip: str, *, decode: bool = False, source_options: dict[str, Any] | None = None) -> Diagnosis:
     """Looks at a clip; with `decode` at every frame of it.
+
+    Args:
+        clip: A video file or a folder of images.
+        decode: Whether to decode every frame.
+        source_options: Keyword arguments of `open_source`.
 
     Raises:
         VideoError: It cannot be read at all.
@@ -61,7 +71,7 @@ def examine(clip: str, *, decode: bool = False) -> Diagnosis:
 
     if clip == "-" or clip.startswith("camera:"):
         raise UsageError(f"{clip}: a live source cannot be examined; give a file or a folder of images")
-    with open_source(clip) as source:
+    with open_source(clip, **(source_options or {})) as source:
         if decode:
             for _ in source:
                 pass

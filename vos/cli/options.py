@@ -36,3 +36,18 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def image_folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--images` and `--range`: parameters `images` and `value_range` of `open_source`."""
+    command = click.option(
+        "--range",
+        "value_range",
+        metavar="LOW,HIGH",
+        help="Grey values of black and white in images of more than 8 bits, such as 0,4095.",
+    )(command)
+    return click.option(
+        "--images",
+        metavar="GLOB",
+        help="Which files of a folder are the frames, such as 'left_*.png'.  [default: the one sequence in it]",
+    )(command)

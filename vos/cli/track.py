@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vos.cli.options import model_options
+from vos.cli.options import image_folder_options, model_options
 from vos.cli.prompt_options import PromptCommand, prompt_options, said_prompts
 from vos.errors import UsageError
 
@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     help="Stay below this, such as 800M or 1.5G: shorter queues, then fewer remembered frames; or refuse.",
 )
 @click.option("--fps", "rate", metavar="RATE", help="Frames per second of an image folder, such as 25 or 30000/1001.")
+@image_folder_options
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def track(
@@ -100,6 +101,8 @@ def track(
     stop_after: int,
     max_memory: str | None,
     rate: str | None,
+    images: str | None,
+    value_range: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -121,7 +124,8 @@ def track(
     """
     if overwrite and resume:
         raise UsageError("--overwrite and --resume exclude each other: start over, or go on with what is there")
-    source_options = {} if rate is None else {"rate": rate}
+    given = {"rate": rate, "images": images, "value_range": value_range}
+    source_options = {name: value for name, value in given.items() if value is not None}
     script = said_prompts(video, source_options)
     if not script.prompts:
         raise UsageError(

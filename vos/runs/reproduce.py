@@ -29,7 +29,7 @@ def find_video(run: RecordedRun, moved_to: str | None) -> str:
     remedy = "give the place of the original with --video"
     if not Path(place).exists():
         raise VideoError(f"{place}: no such file; if the video of {run.path} has moved, {remedy}")
-    images = list_images(Path(place)) if Path(place).is_dir() else ()
+    images = list_images(Path(place), run.source_options.get("images")) if Path(place).is_dir() else ()
     now = fingerprint(place, images)
     for name, unit in (("files", " images"), ("bytes", " bytes")):
         if now.get(name) != run.fingerprint.get(name):
