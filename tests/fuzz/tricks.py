@@ -37,7 +37,8 @@ def _noise(rng: Rng, path: Path) -> None:
 
 
 def _jpeg(rng: Rng, path: Path) -> None:
-    Image.fromarray(rng.integers(0, 2, (HEIGHT, WIDTH), dtype=np.uint8) * 255).save(path, format="JPEG")
+    colours = rng.integers(0, 2, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8) * 255
+    Image.fromarray(colours).resize((WIDTH, HEIGHT), Image.Resampling.NEAREST).save(path, format="JPEG")
 
 
 # Pictures that are no prompts.

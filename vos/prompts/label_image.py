@@ -236,6 +236,8 @@ def _of_colours(rgba: np.ndarray, painted: bool, is_lossy: bool, where: str) -> 
     try:
         if drawn.all():
             raise PromptError(f"{where}: every pixel is painted; leave the background transparent or black")
+        if is_lossy:
+            raise PromptError(f"{where}: colours in a lossy picture cannot be told apart: paint with a hard brush, PNG")
         return _of_flat_colours(rgb, drawn, where)
     except PromptError:
         # A cut-out: the object as it looks, on nothing.
