@@ -12,6 +12,7 @@ from pipelines.datasets.first_frame_masks import GivenMask
 from pipelines.datasets.simulated_user import box_around, central_stroke, deepest_point
 from pipelines.fleet.jobs import PromptSource
 from vos.files.index_png import write_palette_png
+from vos.prompts import PromptScript, Stroke, write_prompt_script
 
 PromptStyle = Literal["mask", "stroke", "box", "point", "scribble"]
 
@@ -42,10 +43,13 @@ def _mask(labels: np.ndarray, frame: int, folder: Path) -> list[PromptSource]:
 
 
 def _stroke(labels: np.ndarray, frame: int, folder: Path) -> list[PromptSource]:
-    strokes = np.zeros_like(labels)
-    for object_id, mask in _objects(labels):
-        strokes[central_stroke(mask)] = object_id
-    return [PromptSource("stroke-index", _picture(strokes, frame, folder), frame)]
+    strokes = tuple(
+        Stroke.painted(central_stroke(mask), object_id=object_id, frame=frame) for object_id, mask in _objects(labels)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{frame:05d}.json"
+    write_prompt_script(path, PromptScript(strokes))
+    return [PromptSource("stroke", str(path))]
 
 
 def _box(labels: np.ndarray, frame: int, folder: Path) -> list[PromptSource]:

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vos.errors import PromptError
-
 if TYPE_CHECKING:
-    from vos.prompts import Prompt, PromptScript, Removal
+    from vos.prompts import PromptScript
 
-
-# What lies in a job's output folder before an attempt.
+# What a job's output folder holds before an attempt: nothing of a run, a part of this job, files of an earlier job.
 OutputState = Literal["empty", "resumable", "stale"]
-
-# "!10,20" is a point beside the object: points on and beside one object have to meet in one prompt.
-NEGATIVE_MARK = "!"
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSource:
-    """Where a prompt comes from.
+    """A prompt as written: an option of `vos track` with its value, and the settings that apply to it.
+
+    A reference picture is followed by the source that marks the object on it.
 
     Attributes:
-        kind: A key of `PROMPT_KINDS`.
-        value: Path of a file, or coordinates as on the command line of `vos track`.
-        frame: Frame that the prompt is drawn on; files that name frames themselves, such as scripts, leave it 0.
+        option: Name of the option, without dashes in front: `mask`, `negative-point`, `reference`...
+        value: Its value; paths are absolute.
+        frame: Value of `--at`: a frame, or a time such as `2.5s`. Files that name their frames leave it 0.
+        object_name: Value of `--object`; None for none.
+        direction: Value of `--direction`.
     """
 
-    kind: str
+    option: str
     value: str
-    frame: int = 0
+    frame: int | str = 0
+    object_name: str | None = None
+    direction: str = "forward"
+
+    def values(self) -> tuple[Any, ...]:
+        """The fields, without trailing ones that have their default."""
+        fields = (self.option, self.value, self.frame, self.object_name, self.direction)
+        return fields if fields[3:] != (None, "forward") else fields[:3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class JobSpec:
     Attributes:
         name: Unique among the jobs of a batch.
         video: What `vos.video.open_source` takes.
-        prompts: At least one on frame 0.
+        prompts: At least one.
         output: Folder of the run.
         model: What tracks.
         absent_below: Presence below which an object gets no pixels.
@@ -97,7 +100,7 @@ class JobSpec:
         values = {name: getattr(self, name) for name in self.__slots__}
         # Nested values as lists, not by `dataclasses.asdict`: that copies everything and takes most of the time that a
         # long manifest needs.
-        values["prompts"] = [(prompt.kind, prompt.value, prompt.frame) for prompt in self.prompts]
+        values["prompts"] = [prompt.values() for prompt in self.prompts]
         values["model"] = (self.model.name, self.model.weights, self.model.device, self.model.short_side)
         if self.part is None:
             del values["part"]
@@ -118,17 +121,17 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What came of a job that went through.
+    """Outcome of a finished job.
 
     Attributes:
         frames: Masks in the output.
-        tracked: How many of them the last attempt made; the others were there before.
+        tracked: How many of them the last attempt made; the others existed before.
         seconds: How long that took, without loading the model.
         peak_bytes: Greatest memory in use while the job ran: of the GPU if the model is on one, otherwise resident
-            memory of the process. None where the system does not tell.
+            memory of the process. None where the system does not report it.
         device, weights_sha256: Of the model.
         decode_seconds: How long decoding of a video file took in its own thread, beside the model.
-        truncated: Where the video broke off, in words.
+        truncated: Where the video breaks off, in words.
     """
 
     frames: int
@@ -146,108 +149,26 @@ class JobResult:
         return self.tracked / max(self.seconds, 1e-9)
 
 
-def load_prompts(sources: tuple[PromptSource, ...]) -> tuple[Prompt, ...]:
-    """Reads prompts in the order of their kinds, as `vos track` does.
+def source_options(spec: JobSpec) -> dict[str, Any]:
+    """Keyword arguments of `open_source` for a job's video."""
+    return {} if spec.rate is None else {"rate": spec.rate}
+
+
+def load_script(spec: JobSpec) -> PromptScript:
+    """Reads the prompts of a job, as `vos track` reads its options.
 
     Raises:
-        PromptError: One cannot be read, or there is none.
+        PromptError, UsageError: One cannot be read, or they contradict each other.
+        VideoError: A prompt is given for a time, and the video cannot be opened.
     """
-    if not sources:
-        raise PromptError("no prompt: give a mask, stroke, box, point or polygon on the first frame")
-    prompts: list[Prompt] = []
-    for kind, read in PROMPT_KINDS.items():
-        by_frame: dict[int, list[str]] = {}
-        for source in sources:
-            if source.kind == kind:
-                by_frame.setdefault(source.frame, []).append(source.value)
-        for frame, values in by_frame.items():
-            prompts += read(values, frame)
-    return tuple(prompts)
+    from vos.cli.prompt_parser import PromptOptionParser
 
-
-def load_script(sources: tuple[PromptSource, ...]) -> PromptScript:
-    """`load_prompts`, and what prompt scripts say beside prompts: objects that end, and names.
-
-    Raises:
-        PromptError: As `load_prompts`.
-    """
-    from vos.prompts import PromptScript, read_prompt_script
-
-    removals: tuple[Removal, ...] = ()
-    names: dict[int, str] = {}
-    for source in sources:
-        if source.kind == "script":
-            script = read_prompt_script(Path(source.value))
-            removals += script.removals
-            names |= script.names
-    return PromptScript(load_prompts(sources), removals, names)
-
-
-def _read_strokes(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import read_strokes
-
-    return [prompt for path in values for prompt in read_strokes(Path(path))]
-
-
-def _read_scripts(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import read_prompt_script
-
-    return [prompt for path in values for prompt in read_prompt_script(Path(path)).prompts]
-
-
-def _read_stroke_index(values: list[str], frame: int) -> list[Prompt]:
-    import numpy as np
-
-    from vos.files.index_png import read_palette_png
-    from vos.prompts import Stroke
-
-    prompts: list[Prompt] = []
-    for path in values:
-        labels = read_palette_png(Path(path))
-        prompts += [
-            Stroke.painted(labels == object_id, object_id=int(object_id), frame=frame, source=path)
-            for object_id in np.unique(labels)
-            if object_id
-        ]
-    return prompts
-
-
-def _read_masks(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import read_masks
-
-    return [prompt for path in values for prompt in read_masks(Path(path), frame=frame)]
-
-
-def _parse_boxes(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import box_from_argument
-
-    return [box_from_argument(text, frame=frame) for text in values]
-
-
-def _parse_points(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import points_from_arguments
-
-    positive = [text for text in values if not text.startswith(NEGATIVE_MARK)]
-    negative = [text.removeprefix(NEGATIVE_MARK) for text in values if text.startswith(NEGATIVE_MARK)]
-    return list(points_from_arguments(positive, negative, frame=frame))
-
-
-def _parse_polygons(values: list[str], frame: int) -> list[Prompt]:
-    from vos.prompts import polygon_from_argument
-
-    return [polygon_from_argument(text, frame=frame) for text in values]
-
-
-# Kinds whose values are paths.
-PROMPT_FILE_KINDS = frozenset({"script", "stroke", "stroke-index", "mask"})
-
-# Kind of prompt -> reader of all its values on one frame. `stroke-index` is an index PNG whose pixels are strokes.
-PROMPT_KINDS: dict[str, Callable[[list[str], int], list[Prompt]]] = {
-    "script": _read_scripts,
-    "stroke": _read_strokes,
-    "stroke-index": _read_stroke_index,
-    "mask": _read_masks,
-    "box": _parse_boxes,
-    "point": _parse_points,
-    "polygon": _parse_polygons,
-}
+    parser = PromptOptionParser(spec.video, source_options(spec), {})
+    parser.reserve(text for source in spec.prompts for text in (source.value, source.object_name or ""))
+    marks_reference = False
+    for source in spec.prompts:
+        if not marks_reference:
+            parser.set_place(source.frame, source.object_name, source.direction)
+        parser.feed(source.option, source.value)
+        marks_reference = source.option == "reference"
+    return parser.script()

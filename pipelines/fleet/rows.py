@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.fleet.job_list import Row, stem_of
-from pipelines.fleet.jobs import NEGATIVE_MARK, PROMPT_FILE_KINDS, JobSpec, ModelSpec, PromptSource, load_prompts
+from pipelines.fleet.jobs import JobSpec, ModelSpec
+from pipelines.fleet.prompt_columns import PROMPT_COLUMNS, SETTING_COLUMNS, PromptColumns
+from pipelines.fleet.row_errors import RowError, existing, single
 from pipelines.fleet.splitting import Split, parts_of
 from vos.errors import PromptError, UsageError, VideoError
 from vos.tracking.load_model import MODELS
@@ -39,13 +41,13 @@ class JobListError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for jobs whose row does not say otherwise.
+    """Settings of jobs whose row has no others.
 
     Attributes:
         output: A job's folder is <output>/<name>.
         split_frames, split_overlap: Videos longer than `split_frames` are split (`pipelines.fleet.splitting`); None
             for none.
-        require_empty: Refuse jobs whose folder holds something already.
+        require_empty: Refuse jobs whose folder is not empty.
     """
 
     output: Path
@@ -57,10 +59,6 @@ class Defaults:
     split_frames: int | None = None
     split_overlap: int = DEFAULT_SPLIT_OVERLAP
     require_empty: bool = True
-
-
-class _RowError(Exception):
-    """What is wrong with one row."""
 
 
 def job_specs(rows: Iterable[Row], defaults: Defaults) -> Iterator[JobSpec]:
@@ -80,9 +78,9 @@ def job_specs(rows: Iterable[Row], defaults: Defaults) -> Iterator[JobSpec]:
             # Case decides nothing on some file systems, so two names must differ in more than that.
             earlier = first_of_name.setdefault(spec.name.casefold(), row.where)
             if earlier is not row.where:
-                raise _RowError(f"the name {spec.name!r} is taken by {earlier}; give it a name of its own")
+                raise RowError(f"the name {spec.name!r} is taken by {earlier}; give it a name of its own")
             parts = (spec,) if split is None else tuple(parts_of(spec, split))
-        except (_RowError, PromptError, UsageError, VideoError) as error:
+        except (RowError, PromptError, UsageError, VideoError) as error:
             total += 1
             if len(problems) < SHOWN_PROBLEMS:
                 problems.append(f"{row.where}: {error}")
@@ -96,30 +94,25 @@ def job_specs(rows: Iterable[Row], defaults: Defaults) -> Iterator[JobSpec]:
 
 def _spec(row: Row, defaults: Defaults) -> tuple[JobSpec, Split | None]:
     if row.problem is not None:
-        raise _RowError(row.problem)
+        raise RowError(row.problem)
     unknown = [name for name in row.values if name not in COLUMNS]
     if unknown:
-        raise _RowError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
+        raise RowError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
     if "video" not in row.values:
-        raise _RowError("no video")
+        raise RowError("no video")
     draft = _Draft(row, defaults)
     for name, values in row.values.items():
         COLUMNS[name](draft, name, values)
     name = draft.name or stem_of(Path(draft.video))
     _check_name(name)
-    if not draft.prompts:
-        raise _RowError(f"no prompt; give one of {', '.join(_PROMPT_COLUMNS)}")
-    # Prompt files are read by the worker; coordinates can be checked now.
-    written_out = tuple(prompt for prompt in draft.prompts if prompt.kind not in PROMPT_FILE_KINDS)
-    if written_out:
-        load_prompts(written_out)
+    prompts = draft.prompts.sources(draft.model.name)
     output = os.path.join(defaults.output, name)
     if defaults.require_empty and os.path.isdir(output) and os.listdir(output):
-        raise _RowError(f"{output} is not empty; choose another --output, or pass --overwrite")
+        raise RowError(f"{output} is not empty; choose another --output, or pass --overwrite")
     spec = JobSpec(
         name=name,
         video=draft.video,
-        prompts=tuple(draft.prompts),
+        prompts=prompts,
         output=output,
         model=draft.model,
         absent_below=draft.absent_below,
@@ -132,7 +125,7 @@ def _spec(row: Row, defaults: Defaults) -> tuple[JobSpec, Split | None]:
 
 def _check_name(name: str) -> None:
     if len(name) > _MAX_NAME or not _NAME.fullmatch(name) or name.endswith(" ") or name in RESERVED_NAMES:
-        raise _RowError(
+        raise RowError(
             f"{name!r} cannot be the name of a folder: begin with a letter or digit, use letters, digits and "
             f"' .+,=@()[]_-', at most {_MAX_NAME}"
         )
@@ -145,7 +138,7 @@ class _Draft:
         self.base = row.base
         self.video = ""
         self.name = ""
-        self.prompts: list[PromptSource] = []
+        self.prompts = PromptColumns(row.base)
         self.model = defaults.model
         self.absent_below = defaults.absent_below
         self.overlay = defaults.overlay
@@ -158,45 +151,27 @@ class _Draft:
 _Reader = Callable[[_Draft, str, list[str]], None]
 
 
-def _single(name: str, values: list[str]) -> str:
-    if len(values) != 1:
-        raise _RowError(f"{name}: one value expected, not {len(values)}")
-    return values[0]
-
-
-def _existing(draft: _Draft, name: str, value: str) -> str:
-    path = os.path.join(draft.base, value)
-    if not os.path.exists(path):
-        raise _RowError(f"{name} {value}: no such file")
-    return path
-
-
 def _read_video(draft: _Draft, name: str, values: list[str]) -> None:
-    draft.video = _existing(draft, name, _single(name, values))
+    draft.video = existing(draft.base, name, single(name, values))
 
 
 def _read_name(draft: _Draft, name: str, values: list[str]) -> None:
-    draft.name = _single(name, values)
+    draft.name = single(name, values)
 
 
-def _read_prompt_files(draft: _Draft, name: str, values: list[str]) -> None:
-    draft.prompts += [PromptSource(name, _existing(draft, name, value)) for value in values]
-
-
-def _read_prompt_values(draft: _Draft, name: str, values: list[str]) -> None:
-    kind, mark = ("point", NEGATIVE_MARK) if name == "negative_point" else (name, "")
-    draft.prompts += [PromptSource(kind, mark + value) for value in values]
+def _read_prompts(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.prompts.add(name, values)
 
 
 def _read_model(draft: _Draft, name: str, values: list[str]) -> None:
-    value = _single(name, values)
+    value = single(name, values)
     if value not in MODELS:
-        raise _RowError(f"model {value}: unknown; choose one of {', '.join(MODELS)}")
+        raise RowError(f"model {value}: unknown; choose one of {', '.join(MODELS)}")
     draft.model = replace(draft.model, name=value)
 
 
 def _read_weights(draft: _Draft, name: str, values: list[str]) -> None:
-    draft.model = replace(draft.model, weights=_existing(draft, name, _single(name, values)))
+    draft.model = replace(draft.model, weights=existing(draft.base, name, single(name, values)))
 
 
 def _read_short_side(draft: _Draft, name: str, values: list[str]) -> None:
@@ -218,7 +193,7 @@ def _read_contact_sheet(draft: _Draft, name: str, values: list[str]) -> None:
 def _read_rate(draft: _Draft, name: str, values: list[str]) -> None:
     from vos.video import parse_rate
 
-    draft.rate = _single(name, values)
+    draft.rate = single(name, values)
     parse_rate(draft.rate)
 
 
@@ -232,38 +207,28 @@ def _read_split_overlap(draft: _Draft, name: str, values: list[str]) -> None:
 
 
 def _number(name: str, values: list[str], low: float, high: float) -> float:
-    text = _single(name, values)
+    text = single(name, values)
     try:
         value = float(text)
     except ValueError:
-        raise _RowError(f"{name} {text}: not a number") from None
+        raise RowError(f"{name} {text}: not a number") from None
     if not low <= value <= high:
-        raise _RowError(f"{name} {text}: must be between {low:g} and {high:g}")
+        raise RowError(f"{name} {text}: must be between {low:g} and {high:g}")
     return value
 
 
 def _yes_or_no(name: str, values: list[str]) -> bool:
-    text = _single(name, values).lower()
+    text = single(name, values).lower()
     if text not in ("true", "false", "yes", "no", "1", "0"):
-        raise _RowError(f"{name} {text}: must be true or false")
+        raise RowError(f"{name} {text}: must be true or false")
     return text in ("true", "yes", "1")
 
-
-_PROMPT_COLUMNS: dict[str, _Reader] = {
-    "script": _read_prompt_files,
-    "mask": _read_prompt_files,
-    "stroke": _read_prompt_files,
-    "box": _read_prompt_values,
-    "point": _read_prompt_values,
-    "negative_point": _read_prompt_values,
-    "polygon": _read_prompt_values,
-}
 
 # Column of a manifest -> what it sets.
 COLUMNS: dict[str, _Reader] = {
     "video": _read_video,
     "name": _read_name,
-    **_PROMPT_COLUMNS,
+    **dict.fromkeys((*PROMPT_COLUMNS, *SETTING_COLUMNS), _read_prompts),
     "model": _read_model,
     "weights": _read_weights,
     "short_side": _read_short_side,

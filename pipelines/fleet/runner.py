@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.fleet.decode_pool import DecodeClock, TimedSource
-from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, OutputState, load_script
+from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, OutputState, load_script, source_options
 from pipelines.fleet.memory import PeakMemory
-from pipelines.fleet.splitting import excerpt_for, source_options
+from pipelines.fleet.splitting import excerpt_for
 from vos.resources.allocator import keep_freed_memory
 from vos.runs.run import Observer, RunOptions, TrackJob, run_job
 from vos.tracking.absence import AbsencePolicy
@@ -47,15 +47,15 @@ class JobRunner:
 
         Args:
             spec: What to do.
-            output_state: What lies in the output folder: nothing, a run of the same job that was broken off and is now
-                resumed, or one of a former job that may be replaced. Other files stay in any case.
-            on_frame: Told the number of finished frames and the total, if that is known.
+            output_state: What the output folder holds: nothing, a stopped run of the same job, which is resumed, or
+                files of an earlier job, which are replaced. Files of others are never touched.
+            on_frame: Called with the number of finished frames and the total, if that is known.
             open_file: Opens a video file as `open_source` does; folders of images are always read here.
 
         Raises:
             VosError: The video, a prompt or the output cannot be used.
         """
-        script = load_script(spec.prompts)
+        script = load_script(spec)
         frames = None
         if spec.part is not None:
             frames, script = excerpt_for(spec.part, script)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from pipelines.fleet.jobs import JobSpec, Part
+from pipelines.fleet.jobs import JobSpec, Part, source_options
 from vos.errors import PromptError, UsageError, VideoError
 from vos.prompts import PromptScript
 from vos.video import open_source
@@ -74,11 +73,6 @@ def parts_of(spec: JobSpec, split: Split) -> Iterator[JobSpec]:
             output=os.path.join(spec.output + _PARTS_SUFFIX, f"{start:08d}"),
             part=Part(spec.name, spec.output, start, stop, split.frames, split.overlap),
         )
-
-
-def source_options(spec: JobSpec) -> dict[str, Any]:
-    """Keyword arguments of `open_source` for a job's video."""
-    return {} if spec.rate is None else {"rate": spec.rate}
 
 
 def excerpt_for(part: Part, script: PromptScript) -> tuple[tuple[int, ...], PromptScript]:

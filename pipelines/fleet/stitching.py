@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.fleet.jobs import JobResult, JobSpec, Part, load_script
-from pipelines.fleet.splitting import source_options
+from pipelines.fleet.jobs import JobResult, JobSpec, Part, load_script, source_options
 from vos.errors import OutputError
 from vos.export import MaskSink, PalettePngSink
 from vos.files.index_png import png_name, read_palette_png
@@ -261,7 +260,7 @@ def _approximation(windows: Sequence[_Window], seams: Sequence[Seam]) -> dict[st
 def _inputs(spec: JobSpec, window: _Window) -> RunInputs:
     """What the whole was made from: as its first window, but with all prompts."""
     former = read_record(window.folder)
-    script = load_script(spec.prompts)
+    script = load_script(spec)
     model = former["model"]
     return RunInputs(
         video=spec.video,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vos.cli.prompt_options import PromptCommand, prompt_options, said_prompts
+from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_options
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def correct(
     from vos.runs.recorded import read_recorded_run
 
     recorded = read_recorded_run(run)
-    corrections = said_prompts(video or recorded.video, recorded.source_options, names=recorded.names)
+    corrections = parse_prompt_options(video or recorded.video, recorded.source_options, names=recorded.names)
     if not (corrections.prompts or corrections.removals or corrections.names):
         raise UsageError("no correction: say what to change with --at and --point, --box, --mask... (see --help)")
     keep_freed_memory()

@@ -10,23 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from vos.cli.prompt_kinds import PROMPT_KINDS, PromptPlace, add_prompts, for_object, read_prompts
 from vos.errors import UsageError
 from vos.prompts import (
     DIRECTIONS,
     MAX_OBJECT_ID,
     Direction,
-    Points,
     Prompt,
     PromptScript,
     ReferenceImage,
     Removal,
-    Text,
     VisualPrompt,
-    box_from_argument,
-    points_from_arguments,
-    polygon_from_argument,
     read_masks,
-    read_painted_strokes,
     read_prompt_script,
     read_strokes,
 )
@@ -37,16 +32,16 @@ from vos.runs.recorded import read_recorded_run
 _LEADING_ID = re.compile(r"(\d{1,5})(?::|$)")
 
 
-class Listener:
-    """Takes one option after the other.
+class PromptOptionParser:
+    """Takes one option after another and builds a prompt script.
 
     Args:
-        video: For times.
+        video: Opened for times only.
         source_options: Keyword arguments of `open_source`.
-        names: Object id -> name of objects that are known already.
+        names: Object id -> name of objects that have one already.
 
     Attributes:
-        notes: What pictures were taken for, one line each.
+        notes: How pictures were read, one line each.
     """
 
     def __init__(self, video: str, source_options: Mapping[str, Any], names: Mapping[int, str]) -> None:
@@ -58,31 +53,51 @@ class Listener:
         self._prompts: list[Prompt] = []
         self._removals: list[Removal] = []
         self._names: dict[int, str] = {}
-        # What holds for the options to come.
+        # Applies to the options that follow.
         self._frame = 0
         self._object: int | None = None
         self._direction: Direction = "forward"
         self._reference: Path | None = None
 
     def reserve(self, values: Iterable[str]) -> None:
-        """Ids that are written out anywhere are not given to new names."""
+        """Keeps ids that occur in any of the values from being given to new names."""
         self._reserved |= {int(match[1]) for value in values if (match := _LEADING_ID.match(value))}
 
-    def hear(self, option: str, value: str) -> None:
-        """Raises UsageError or PromptError for a value that cannot be used."""
+    def feed(self, option: str, value: str) -> None:
+        """Takes the next option, without its dashes.
+
+        Raises:
+            UsageError, PromptError: The value cannot be used here.
+        """
         if self._reference is not None and option not in ("reference-mask", "reference-stroke"):
             raise UsageError(f"--reference {self._reference}: --reference-mask or --reference-stroke must follow it")
-        _HANDLERS[option](self, value)
+        if option in PROMPT_KINDS:
+            over = self._decoder() if PROMPT_KINDS[option].is_file else None
+            self._add(read_prompts(option, value, PromptPlace(self._frame, self._object, over, self.notes.append)))
+        else:
+            _HANDLERS[option](self, value)
+
+    def set_place(self, frame: int | str = 0, object_name: str | None = None, direction: str = "forward") -> None:
+        """All three settings at once, as `--at`, `--object` and `--direction` would make them; no object is None.
+
+        Raises:
+            UsageError: As `feed`.
+        """
+        self.choose_frame(str(frame))
+        self._object = None
+        if object_name is not None:
+            self.choose_object(object_name)
+        self.choose_direction(direction)
 
     def script(self) -> PromptScript:
-        """All that was heard."""
+        """The prompts, removals and names given so far."""
         if self._reference is not None:
-            raise UsageError(f"--reference {self._reference}: say where the object is, with --reference-mask PNG")
+            raise UsageError(f"--reference {self._reference}: mark the object on it with --reference-mask PNG")
         return PromptScript(tuple(self._prompts), tuple(self._removals), self._names)
 
-    # What holds for the options to come ---------------------------------------------------------------------------
+    # Settings for the options that follow --------------------------------------------------------------------------
 
-    def at(self, value: str) -> None:
+    def choose_frame(self, value: str) -> None:
         from vos.video import open_source
         from vos.video.frame_times import frame_at, parse_time
 
@@ -138,40 +153,6 @@ class Listener:
         self._known |= script.names
         self._reserved |= {*script.names, *script.object_ids}
 
-    def add_first_stroke(self, value: str) -> None:
-        if self._frame != 0:
-            raise UsageError(f"--first-frame-stroke {value}: comes after --at {self._frame}; use --stroke there")
-        strokes = read_strokes(Path(value), over=self._over(), on_note=self.notes.append)
-        self._add(self._of_object(strokes, f"--first-frame-stroke {value}"))
-
-    def add_stroke(self, value: str) -> None:
-        path = Path(value)
-        if path.suffix.lower() == ".json":
-            found: Sequence[Prompt] = read_strokes(path)
-        else:
-            found = read_painted_strokes(path, frame=self._frame, over=self._over(), on_note=self.notes.append)
-        self._add(self._of_object(found, f"--stroke {value}"))
-
-    def add_mask(self, value: str) -> None:
-        self._add(
-            self._of_object(read_masks(Path(value), frame=self._frame, on_note=self.notes.append), f"--mask {value}")
-        )
-
-    def add_box(self, value: str) -> None:
-        self._add([box_from_argument(value, frame=self._frame, object_id=self._object or 1)])
-
-    def add_point(self, value: str) -> None:
-        self._add(points_from_arguments([value], frame=self._frame, object_id=self._object or 1))
-
-    def add_negative_point(self, value: str) -> None:
-        self._add(points_from_arguments([], [value], frame=self._frame, object_id=self._object or 1))
-
-    def add_polygon(self, value: str) -> None:
-        self._add([polygon_from_argument(value, frame=self._frame, object_id=self._object or 1)])
-
-    def add_text(self, value: str) -> None:
-        self._add([Text(value, frame=self._frame, object_id=self._object or 1, source="--text")])
-
     def add_reference_mask(self, value: str) -> None:
         self._add_reference(read_masks(Path(value), on_note=self.notes.append), f"--reference-mask {value}")
 
@@ -185,8 +166,8 @@ class Listener:
             raise UsageError(f"--remove {value}: no object has this name; names: {known}")
         self._removals.append(Removal(found, self._frame, "--remove"))
 
-    def _over(self) -> Callable[[], np.ndarray] | None:
-        """What decodes the frame of --at, for pictures that were painted over a copy of it."""
+    def _decoder(self) -> Callable[[], np.ndarray] | None:
+        """Decodes the frame of --at, for pictures that were painted over a copy of it."""
         from vos.video import open_source
         from vos.video.opening import choose_backend
 
@@ -203,53 +184,31 @@ class Listener:
 
     def _add_reference(self, regions: Sequence[Prompt], option: str) -> None:
         if self._reference is None:
-            raise UsageError(f"{option}: give the picture with --reference before it")
+            raise UsageError(f"{option}: the picture must come first, with --reference")
         image = read_rgb(self._reference)
         source = f"--reference {self._reference}"
         prompts = [
             ReferenceImage(image, region, object_id=region.object_id, frame=self._frame, source=source)
-            for region in self._of_object(regions, option)
+            for region in for_object(regions, self._object, option)
             if isinstance(region, VisualPrompt)
         ]
         self._reference = None
         self._add(prompts)
 
-    def _of_object(self, prompts: Sequence[Prompt], option: str) -> list[Prompt]:
-        """Prompts of a file, for the object that was chosen if there is one."""
-        if self._object is None:
-            return list(prompts)
-        if len({prompt.object_id for prompt in prompts}) > 1:
-            raise UsageError(f"{option}: has several objects; leave --object out, or give each a file of its own")
-        return [replace(prompt, object_id=self._object) for prompt in prompts]
-
     def _add(self, prompts: Sequence[Prompt]) -> None:
-        for prompt in prompts:
-            said = prompt if self._direction == "forward" else replace(prompt, direction=self._direction)
-            place = (said.object_id, said.frame, said.kind)
-            same = [i for i, p in enumerate(self._prompts) if (p.object_id, p.frame, p.kind) == place]
-            if same and isinstance(said, Points):
-                # Every click is an option of its own.
-                (joined,) = PromptScript((self._prompts[same[0]],)).merge([said]).prompts
-                self._prompts[same[0]] = joined
-            else:
-                self._prompts.append(said)
+        if self._direction != "forward":
+            prompts = [replace(prompt, direction=self._direction) for prompt in prompts]
+        add_prompts(self._prompts, prompts)
 
 
-_HANDLERS: dict[str, Callable[[Listener, str], None]] = {
-    "script": Listener.add_script,
-    "at": Listener.at,
-    "object": Listener.choose_object,
-    "direction": Listener.choose_direction,
-    "first-frame-stroke": Listener.add_first_stroke,
-    "stroke": Listener.add_stroke,
-    "mask": Listener.add_mask,
-    "box": Listener.add_box,
-    "point": Listener.add_point,
-    "negative-point": Listener.add_negative_point,
-    "polygon": Listener.add_polygon,
-    "text": Listener.add_text,
-    "reference": Listener.choose_reference,
-    "reference-mask": Listener.add_reference_mask,
-    "reference-stroke": Listener.add_reference_stroke,
-    "remove": Listener.add_removal,
+# Options that are not one of `PROMPT_KINDS`.
+_HANDLERS: dict[str, Callable[[PromptOptionParser, str], None]] = {
+    "script": PromptOptionParser.add_script,
+    "at": PromptOptionParser.choose_frame,
+    "object": PromptOptionParser.choose_object,
+    "direction": PromptOptionParser.choose_direction,
+    "reference": PromptOptionParser.choose_reference,
+    "reference-mask": PromptOptionParser.add_reference_mask,
+    "reference-stroke": PromptOptionParser.add_reference_stroke,
+    "remove": PromptOptionParser.add_removal,
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vos.cli.options import image_folder_options, model_options
-from vos.cli.prompt_options import PromptCommand, prompt_options, said_prompts
+from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_options
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def track(
         raise UsageError("--overwrite and --resume exclude each other: start over, or go on with what is there")
     given = {"rate": rate, "images": images, "value_range": value_range}
     source_options = {name: value for name, value in given.items() if value is not None}
-    script = said_prompts(video, source_options)
+    script = parse_prompt_options(video, source_options)
     if not script.prompts:
         raise UsageError(
             "no prompt: say what to track with --first-frame-stroke, --mask, --box, --point, --polygon or --script "

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.vos.scenes import moving_shapes
 from vos.cli.main import main
-from vos.cli.prompt_parser import Listener
+from vos.cli.prompt_parser import PromptOptionParser
 from vos.errors import UsageError
 from vos.files.index_png import write_palette_png
 from vos.prompts import Box, Mask, Points, Prompt, PromptScript, ReferenceImage, Removal, Text
@@ -42,19 +42,19 @@ def masks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {path.stem: path for path in folder.iterdir()}
 
 
-def heard(clip: Path, *said: object, names: dict[int, str] | None = None) -> PromptScript:
+def parsed(clip: Path, *given: object, names: dict[int, str] | None = None) -> PromptScript:
     """What the options, given as on the command line, say."""
-    words = [str(word) for word in said]
+    words = [str(word) for word in given]
     pairs = list(zip(words[::2], words[1::2], strict=True))
-    listener = Listener(str(clip), {}, names or {})
-    listener.reserve([value for _, value in pairs])
+    parser = PromptOptionParser(str(clip), {}, names or {})
+    parser.reserve([value for _, value in pairs])
     for option, value in pairs:
-        listener.hear(option.removeprefix("--"), value)
-    return listener.script()
+        parser.feed(option.removeprefix("--"), value)
+    return parser.script()
 
 
 def test_frame_and_object_hold_for_the_prompts_that_follow(clip: Path) -> None:
-    script = heard(
+    script = parsed(
         clip, "--box", "1,1,9,9", "--object", "bird", "--box", "2,2,9,9", "--at", "5", "--point", "3,3",
         "--negative-point", "8,8", "--point", "4,4", "--object", "7", "--direction", "both", "--box", "2,2,5,5",
         "--box", "9:2,2,5,5",
@@ -71,7 +71,7 @@ def test_frame_and_object_hold_for_the_prompts_that_follow(clip: Path) -> None:
 
 
 def test_names_of_the_run_are_known_and_new_ones_get_free_ids(clip: Path) -> None:
-    script = heard(
+    script = parsed(
         clip, "--object", "rabbit", "--box", "1,1,9,9", "--object", "bird", "--box", "1,1,9,9", "--point", "3:2,2",
         "--at", "6", "--remove", "rabbit", names={4: "rabbit", 1: "tree"},
     )  # fmt: skip
@@ -85,11 +85,11 @@ def test_names_of_the_run_are_known_and_new_ones_get_free_ids(clip: Path) -> Non
     [("3", 3), ("0s", 0), ("0.04s", 1), ("0.0799s", 1), ("0.08s", 2), ("0:00.2", 5), ("00:00:00.28", 7), ("0.31s", 7)],
 )
 def test_a_time_means_the_frame_that_is_on_display(clip: Path, at: str, frame: int) -> None:
-    assert heard(clip, "--at", at, "--box", "1,1,9,9").prompts == (Box(1, 1, 9, 9, frame=frame),)
+    assert parsed(clip, "--at", at, "--box", "1,1,9,9").prompts == (Box(1, 1, 9, 9, frame=frame),)
 
 
 def test_masks_words_and_pictures(clip: Path, masks: dict[str, Path]) -> None:
-    script = heard(
+    script = parsed(
         clip, "--at", "5", "--mask", masks["both"], "--object", "8", "--mask", masks["one"], "--text", "a disc",
         "--reference", masks["picture"], "--reference-mask", masks["one"],
     )  # fmt: skip
@@ -113,16 +113,16 @@ def test_masks_words_and_pictures(clip: Path, masks: dict[str, Path]) -> None:
         (["--remove", "cat"], "--remove cat: no object has this name; names: dog"),
         (["--at", "3", "--first-frame-stroke", "s.png"], "comes after --at 3; use --stroke there"),
         (["--object", "3", "--mask", "both"], "has several objects; leave --object out"),
-        (["--reference", "picture"], "say where the object is, with --reference-mask"),
+        (["--reference", "picture"], "mark the object on it with --reference-mask"),
         (["--reference", "picture", "--box", "1,1,2,2"], "--reference-mask or --reference-stroke must follow it"),
-        (["--reference-mask", "one"], "give the picture with --reference before it"),
+        (["--reference-mask", "one"], "the picture must come first, with --reference"),
     ],
 )
 def test_options_that_do_not_go_together_are_explained(
     clip: Path, masks: dict[str, Path], said: list[str], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        heard(clip, *(masks.get(word, word) for word in said), names={1: "dog"})
+        parsed(clip, *(masks.get(word, word) for word in said), names={1: "dog"})
 
 
 def vos(*arguments: object) -> int:
