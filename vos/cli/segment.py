@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from vos.cli.prompt_kinds import PROMPT_KINDS, PromptPlace, add_prompts, read_prompts
 from vos.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -17,20 +19,26 @@ if TYPE_CHECKING:
     from seem_model.image_mode import Answer, EncodedPicture, ImageSegmenter
     from seem_model.language.vocabulary import Vocabulary
     from seem_model.store import LoadedSeem
-    from vos.prompts import VisualPrompt
+    from vos.prompts import Prompt, VisualPrompt
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 OUTPUT_NAMES = ("labels.png", "overlay.png", "segments.json")
+
+
+def _kind_option(kind: str, variable: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A kind of prompt that needs no other words here than for a video."""
+    found = PROMPT_KINDS[kind]
+    return click.option(f"--{kind}", variable, multiple=True, metavar=found.metavar, help=found.help)
 
 
 @click.command()
 @click.argument("image", type=_FILE)
 @click.option("--stroke", "strokes", type=_FILE, multiple=True, metavar="PNG|JSON", help="Strokes over the picture.")
 @click.option("--mask", "masks", type=_FILE, multiple=True, metavar="PNG", help="Rough masks of objects.")
-@click.option("--box", "boxes", multiple=True, metavar="[ID:]X0,Y0,X1,Y1", help="Box, in pixels.")
-@click.option("--point", "points", multiple=True, metavar="[ID:]X,Y", help="Point on the object, in pixels.")
-@click.option("--negative-point", "negative_points", multiple=True, metavar="[ID:]X,Y", help="Point beside the object.")
-@click.option("--polygon", "polygons", multiple=True, metavar="'[ID:]X,Y X,Y ...'", help="Outline of the object.")
+@_kind_option("box", "boxes")
+@_kind_option("point", "points")
+@_kind_option("negative-point", "negative_points")
+@_kind_option("polygon", "polygons")
 @click.option("--text", "texts", multiple=True, metavar="WORDS", help="The object in words; once per object.")
 @click.option("--reference", type=_FILE, metavar="IMAGE", help="A picture that shows the object.")
 @click.option(
@@ -87,20 +95,19 @@ def segment(
     vos segment photo.jpg --reference other.jpg --reference-mask other_stroke.png
     vos segment photo.jpg --panoptic
     """
-    from vos.prompts import (
-        box_from_argument,
-        check_positive,
-        points_from_arguments,
-        polygon_from_argument,
-        read_masks,
-    )
+    from vos.prompts import check_positive
     from vos.prompts.image_file import read_rgb
 
-    drawn: list[VisualPrompt] = [prompt for path in strokes for prompt in _read_marks(path)]
-    drawn += [prompt for path in masks for prompt in read_masks(path)]
-    drawn += [box_from_argument(text) for text in boxes]
-    drawn += points_from_arguments(points, negative_points)
-    drawn += [polygon_from_argument(text) for text in polygons]
+    drawn = _read_drawn(
+        {
+            "stroke": strokes,
+            "mask": masks,
+            "box": boxes,
+            "point": points,
+            "negative-point": negative_points,
+            "polygon": polygons,
+        }
+    )
     check_positive(drawn)
     if (reference is None) != (reference_mask is None):
         raise UsageError("--reference and --reference-mask go together: a picture, and what is meant on it")
@@ -152,10 +159,15 @@ def segment(
     _write(folder, rgb, index_map, {"image": image.name, "model": loaded.name, "segments": segments}, as_json=as_json)
 
 
-def _read_marks(path: Path) -> list[VisualPrompt]:
-    from vos.prompts import VisualPrompt, read_strokes
+def _read_drawn(values: Mapping[str, Sequence[object]]) -> list[VisualPrompt]:
+    """Kind -> its values: the prompts on the picture."""
+    from vos.prompts import VisualPrompt
 
-    return [prompt for prompt in read_strokes(path) if isinstance(prompt, VisualPrompt)]
+    prompts: list[Prompt] = []
+    for kind, texts in values.items():
+        for text in texts:
+            add_prompts(prompts, read_prompts(kind, str(text), PromptPlace()))
+    return [prompt for prompt in prompts if isinstance(prompt, VisualPrompt)]
 
 
 def _tell_of_encoding(done: int, total: int) -> None:
@@ -225,7 +237,7 @@ def _reference_answers(
     from vos.prompts.image_file import read_rgb
 
     rgb = read_rgb(image)
-    marks = _read_marks(mask)
+    marks = _read_drawn({"stroke": [mask]})
     for prompt in marks:
         prompt.check(rgb.shape[1], rgb.shape[0])
     maps = [prompt.rasterise(rgb.shape[1], rgb.shape[0]) for prompt in marks]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +141,12 @@ def read_prompt_entry(node: JsonNode, default_size: tuple[int, int] | None = Non
         region_kind = _kind_of(reference, tuple(_REGIONS))
         reference.only("image", region_kind)
         image = read_rgb(_confined(reference.get("image")))
-        region = _REGIONS[region_kind](reference.get(region_kind), {"source": common["source"]})
+        region = _REGIONS[region_kind].read(reference.get(region_kind), {"source": common["source"]})
         return ReferenceImage(image, region, **common)
     size = _size(node.get("size")) if node.has("size") else default_size
     if kind != "scribbles":
         common["size"] = size
-    return _REGIONS[kind](node.get(kind), common)
+    return _REGIONS[kind].read(node.get(kind), common)
 
 
 def read_names(root: JsonNode) -> dict[int, str]:
@@ -195,13 +196,35 @@ def _scribbles(node: JsonNode, common: dict[str, Any]) -> DavisScribbles:
     return DavisScribbles(strokes, **common)
 
 
-_REGIONS: dict[str, Callable[[JsonNode, dict[str, Any]], VisualPrompt]] = {
-    "mask": _mask,
-    "stroke": _stroke,
-    "points": _points,
-    "box": _box,
-    "polygon": _polygon,
-    "scribbles": _scribbles,
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """How a prompt that marks pixels is written.
+
+    Attributes:
+        prompt: Its class.
+        read: From the value of its member.
+        write: To the value of its member.
+    """
+
+    prompt: type[VisualPrompt]
+    read: Callable[[JsonNode, dict[str, Any]], VisualPrompt]
+    write: Callable[[Any], Any]
+
+
+# Member of an entry -> the prompt that it stands for.
+_REGIONS: dict[str, _Region] = {
+    "mask": _Region(Mask, _mask, lambda mask: _rle_entry(mask.pixels)),
+    "stroke": _Region(Stroke, _stroke, lambda stroke: _stroke_entry(stroke)),
+    "points": _Region(
+        Points, _points, lambda points: {"positive": points.positive.tolist(), "negative": points.negative.tolist()}
+    ),
+    "box": _Region(Box, _box, lambda box: [box.x0, box.y0, box.x1, box.y1]),
+    "polygon": _Region(Polygon, _polygon, lambda polygon: [ring.tolist() for ring in polygon.rings]),
+    "scribbles": _Region(
+        DavisScribbles,
+        _scribbles,
+        lambda prompt: [{"object_id": i, "path": path.tolist()} for i, path in prompt.scribbles],
+    ),
 }
 
 
@@ -290,22 +313,17 @@ def _has_raster(prompt: Prompt) -> bool:
 
 
 def _region_entry(prompt: VisualPrompt) -> dict[str, Any]:
-    """`{kind: value}` of a prompt with pixels; `_REGIONS[kind]` is the way back."""
-    if isinstance(prompt, Mask):
-        return {"mask": _rle_entry(prompt.pixels)}
-    if isinstance(prompt, Stroke):
-        if prompt.raster is not None:
-            return {"stroke": _rle_entry(prompt.raster)}
-        return {"stroke": {"lines": [line.tolist() for line in prompt.lines], "width": prompt.width}}
-    if isinstance(prompt, Points):
-        return {"points": {"positive": prompt.positive.tolist(), "negative": prompt.negative.tolist()}}
-    if isinstance(prompt, Box):
-        return {"box": [prompt.x0, prompt.y0, prompt.x1, prompt.y1]}
-    if isinstance(prompt, Polygon):
-        return {"polygon": [ring.tolist() for ring in prompt.rings]}
-    if isinstance(prompt, DavisScribbles):
-        return {"scribbles": [{"object_id": i, "path": path.tolist()} for i, path in prompt.scribbles]}
+    """`{member: value}` of a prompt with pixels."""
+    for member, region in _REGIONS.items():
+        if type(prompt) is region.prompt:
+            return {member: region.write(prompt)}
     raise TypeError(f"a prompt script has no form for {type(prompt).__name__}")
+
+
+def _stroke_entry(stroke: Stroke) -> dict[str, Any]:
+    if stroke.raster is not None:
+        return _rle_entry(stroke.raster)
+    return {"lines": [line.tolist() for line in stroke.lines], "width": stroke.width}
 
 
 def _rle_entry(pixels: np.ndarray) -> dict[str, Any]:
