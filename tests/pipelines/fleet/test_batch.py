@@ -53,6 +53,19 @@ def test_objects_come_and_go_in_a_batch_as_a_script_says(clips: MakeClips, tmp_p
     assert record["names"] == {"7": "disc"}
 
 
+def test_weights_that_cannot_be_read_fail_their_job_without_a_second_attempt(
+    clips: MakeClips, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"not weights" * 100)
+    manifest = write_manifest(tmp_path / "jobs.jsonl", clips(1, 4), weights=str(weights))
+    assert batch(manifest, tmp_path / "out") == 1
+    said = capfd.readouterr().err
+    # An error of the networks, not of `vos`: the worker knows it for the user's all the same.
+    assert str(weights) in said
+    assert "CheckpointError" not in said and "attempt" not in said
+
+
 def test_a_corrupt_video_fails_alone_and_is_named(
     clips: MakeClips, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
