@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the batch: one folder per job."
 )
-@click.option("--resume", is_flag=True, help="Go on with the batch in the output folder: skip what is done.")
+@click.option("--resume", is_flag=True, help="Continue the batch in the output folder: skip what is done.")
 @click.option("--overwrite", is_flag=True, help="Replace what former runs wrote to the jobs' folders.")
 @fleet_options
 @model_options
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--split-frames",
     type=click.IntRange(2, 1_000_000),
     metavar="N",
-    help="Split videos of more than N frames over the workers. Approximate: windows know nothing of each other.",
+    help="Split videos of more than N frames over the workers. Approximate: windows do not see each other.",
 )
 @click.option(
     "--split-overlap",
@@ -76,13 +76,13 @@ def batch(
     """Masks for every video of JOBS, as `vos track` would make them one by one.
 
     JOBS is a folder of videos, a pattern ('clips/*.mp4'), or a manifest: a .csv file whose header names columns, or a
-    .jsonl file. In a folder clip.mp4 is prompted by clip.stroke.png or clip.mask.png beside it. A manifest has the
+    .jsonl file. In a folder, clip.mp4 is prompted by clip.stroke.png or clip.mask.png next to it. A manifest has the
     column video, at least one of mask, stroke, box, point, polygon, and any of name, negative_point, model, weights,
-    short_side, absent_below, overlay, contact_sheet, rate, split_frames, split_overlap. Options hold for jobs that do
-    not say otherwise.
+    short_side, absent_below, overlay, contact_sheet, rate, split_frames, split_overlap. Options apply to jobs that do
+    not set their own.
 
     All jobs are checked before the first is started. A job that fails does not stop the others. Stopped by Ctrl-C or
-    by a crash, the batch goes on with --resume. Exit status 1 if a job failed.
+    by a crash, the batch continues with --resume. Exit status 1 if a job failed.
     """
     from pipelines.cli.batch_progress import choose_batch_progress
     from pipelines.fleet.batch import run_batch

@@ -48,7 +48,7 @@ _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
 @model_options
 @click.option("--absent-below", type=click.FloatRange(0, 1), default=0.5, show_default=True)
 @fleet_options
-@click.option("--resume", is_flag=True, help="Go on with what was left undone in the output folder.")
+@click.option("--resume", is_flag=True, help="Continue with what is unfinished in the output folder.")
 @click.option("--no-score", is_flag=True, help="Only write predictions, for splits whose truth is not public.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the report on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -82,8 +82,8 @@ def benchmark(
     """Track every sequence of DATASET, write predictions in its official layout, score them, write report.json.
 
     DATASET is one of davis16, davis17, youtube-vos, mose, lvos, sav, vost. Tracking sees only what the protocol of the
-    data set gives: the masks of the first frame (or of the frame in which an object comes in), or what a user would
-    have drawn for them. Stopped with Ctrl-C, it goes on with --resume.
+    data set gives: the masks of the first frame (or of the frame in which an object appears), or what a user would
+    have drawn for them. After Ctrl-C, --resume continues.
 
     \b
     vos benchmark davis17 --root DAVIS
@@ -137,7 +137,7 @@ def benchmark(
 
 
 def report(outcome: BenchmarkOutcome, folder: Path, *, as_json: bool) -> int:
-    """Prints what came of it; 1 if a sequence failed."""
+    """Prints the outcome; 1 if a sequence failed."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -20,7 +20,7 @@ from vos.errors import OutputError
 @click.option(
     "--weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Other weights than the embedded ones (safetensors).",
+    help="Weights to use instead of the embedded ones (safetensors).",
 )
 def export(
     model: str,

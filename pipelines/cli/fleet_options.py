@@ -42,7 +42,7 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=300.0,
             show_default=True,
             metavar="SECONDS",
-            help="A worker without progress for so long is replaced.",
+            help="Replace a worker that makes no progress for this long.",
         ),
         click.option(
             "--decoders",
@@ -51,7 +51,9 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="auto|N",
             help="Processes that decode for the workers; auto: where decoding limits them and cores are free.",
         ),
-        click.option("--address", metavar="HOST:PORT", help="Work in a Ray cluster that runs already; auto finds it."),
+        click.option(
+            "--address", metavar="HOST:PORT", help="Use a Ray cluster that is already running; auto finds it."
+        ),
         click.option(
             "--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each worker."
         ),

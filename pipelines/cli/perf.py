@@ -9,7 +9,7 @@ from vos.cli.lazy import CommandEntry, LazyGroup
 MEASUREMENTS: dict[str, CommandEntry] = {
     "track": CommandEntry("pipelines.cli.perf_track:perf_track", "Frames per second of tracking, split by stage."),
     "pipeline": CommandEntry(
-        "pipelines.cli.perf_pipeline:perf_pipeline", "What overlapping decoding and writing buys."
+        "pipelines.cli.perf_pipeline:perf_pipeline", "What overlapping decoding and writing gains."
     ),
     "memory": CommandEntry(
         "pipelines.cli.perf_memory:perf_memory", "Resident memory over a long video, and its slope."
@@ -17,7 +17,7 @@ MEASUREMENTS: dict[str, CommandEntry] = {
     "absence": CommandEntry(
         "pipelines.cli.perf_absence:perf_absence", "Pixels painted while an object is away; its return."
     ),
-    "fleet": CommandEntry("pipelines.cli.perf_fleet:perf_fleet", "What more workers buy for a batch of videos."),
+    "fleet": CommandEntry("pipelines.cli.perf_fleet:perf_fleet", "What more workers gain on a batch of videos."),
     "model": CommandEntry("pipelines.cli.perf_model:perf_model", "Cost of one frame of a released SEEM model."),
     "ui": CommandEntry("pipelines.cli.perf_ui:perf_ui", "Stroke to first mask, and the browser app's memory."),
     "eval": CommandEntry(

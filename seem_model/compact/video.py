@@ -156,7 +156,7 @@ class CompactVideoModel:
     def _look_up(self, features: ImageFeatures, description: str | ReferencePicture) -> Tensor:
         if isinstance(description, str):
             raise ModelInputError(
-                f"the compact model reads no words ({description!r}); a text prompt needs a SEEM checkpoint: "
+                f"the compact model does not support text ({description!r}); a text prompt needs a SEEM checkpoint: "
                 "--model seem-focalt-v1"
             )
         if not description.mask.any():

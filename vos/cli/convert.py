@@ -25,7 +25,12 @@ def _print_formats(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--to", "formats", multiple=True, required=True, metavar="FORMAT[,FORMAT...]", help="May be repeated.")
 @click.option(
-    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_print_formats, help="Show the formats and end."
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_formats,
+    help="List the formats and exit.",
 )
 @click.option(
     "-o",
@@ -35,7 +40,11 @@ def _print_formats(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 )
 @click.option("--video", help="Where the video is now; or the video of a plain folder of masks.")
 @click.option(
-    "--object", "objects", multiple=True, metavar="ID|NAME", help="Write only this object. May be repeated.  [all]"
+    "--object",
+    "objects",
+    multiple=True,
+    metavar="ID|NAME",
+    help="Write only this object. May be repeated.  [default: all]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace former results.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command(cls=PromptCommand)
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @prompt_options
-@click.option("--video", help="Where the video lies now, if it has moved.")
+@click.option("--video", help="Where the video is now, if it has moved.")
 @click.option(
     "--weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -47,7 +47,7 @@ def correct(
     """Add prompts to RUN, the folder of a run, and track again the frames that they affect.
 
     Frames before the first changed one keep their masks; the others become those of a run of all prompts from the
-    start. Until they are complete the run stays as it is. --at, --object and --direction hold for the prompts that
+    start. Until they are complete the run stays as it is. --at, --object and --direction apply to the prompts that
     follow them.
 
     \b

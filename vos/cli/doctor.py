@@ -1,4 +1,4 @@
-"""`vos doctor`: what is this clip, is it whole, and which reader gets it."""
+"""`vos doctor`: what is this clip, is it complete, and which reader is used for it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Diagnosis:
 
 @click.command()
 @click.argument("clip")
-@click.option("--decode", is_flag=True, help="Decode every frame: finds damage inside and counts for certain.")
+@click.option("--decode", is_flag=True, help="Decode every frame: finds damage anywhere and gives an exact count.")
 @image_folder_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(clip: str, decode: bool, images: str | None, value_range: str | None, as_json: bool) -> int:
-    """Say what CLIP (a video file or a folder of images) is: rate, rotation, edit list, start, colour, interlacing,
+    """Show what CLIP (a video file or a folder of images) is: rate, rotation, edit list, start, colour, interlacing,
     damage, and which reader is used for it and why.
 
-    Exit status: 0 the clip is whole as far as looked at, 1 it is incomplete or unreadable.
+    Exit status: 0 the clip is complete as far as examined, 1 it is incomplete or unreadable.
     """
     given = {"images": images, "value_range": value_range}
     options = {name: value for name, value in given.items() if value is not None}

@@ -33,8 +33,8 @@ def evaluate_group() -> None:
     vos eval results --dataset davis17 --root DAVIS
     vos eval pack results --dataset davis17 --root DAVIS --split test-dev
 
-    `vos eval PREDICTIONS ...` is short for `vos eval score PREDICTIONS ...`; all its options are shown by
-    `vos eval score --help`. A folder called "pack" is scored as ./pack.
+    `vos eval PREDICTIONS ...` is short for `vos eval score PREDICTIONS ...`; see
+    `vos eval score --help` for all options. A folder called "pack" must be given as ./pack.
     """
 
 

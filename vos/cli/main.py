@@ -16,13 +16,15 @@ from vos.errors import exit_code_of
 
 COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on any frame."),
-    "correct": CommandEntry("vos.cli.correct:correct", "Change prompts of a run; track what they affect."),
+    "correct": CommandEntry("vos.cli.correct:correct", "Change the prompts of a run; re-track the affected frames."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
     "ui": CommandEntry("vos.cli.ui:ui", "Draw prompts in the browser, track, correct, export."),
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),
     "batch": CommandEntry("pipelines.cli.batch:batch", "Masks for many videos, with workers, retries and resume."),
     "benchmark": CommandEntry("pipelines.cli.benchmark:benchmark", "Track a whole data set and score the masks."),
-    "doctor": CommandEntry("vos.cli.doctor:doctor", "Say what a clip is, what is odd about it and how it is read."),
+    "doctor": CommandEntry(
+        "vos.cli.doctor:doctor", "Show what a clip is, what is unusual about it and how it is read."
+    ),
     "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
     "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
     "convert": CommandEntry("vos.cli.convert:convert", "Write finished masks in the formats of other tools."),
@@ -50,7 +52,14 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 @click.group(
     cls=LazyGroup, entries=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
-@click.option("--version", is_flag=True, callback=_print_version, expose_value=False, is_eager=True)
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=_print_version,
+    expose_value=False,
+    is_eager=True,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Segment and track objects through video from one prompt on the first annotated frame."""
 

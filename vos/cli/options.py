@@ -8,6 +8,23 @@ from typing import Any
 import click
 
 
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--fps and --size: parameters `rate` and `size` of `open_source`."""
+    for option in (
+        click.option(
+            "--size", metavar="WIDTHxHEIGHT", help="Size of the raw rgb24 frames on standard input (VIDEO is -)."
+        ),
+        click.option(
+            "--fps",
+            "rate",
+            metavar="RATE",
+            help="Frames per second of an image folder or of raw frames, such as 25 or 30000/1001.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--model, --weights, --device, --short-side."""
     from pathlib import Path
@@ -19,19 +36,19 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Resolution the model sees: shorter side in pixels.  [default: 320 for compact, 512 for SEEM]",
         ),
         click.option(
-            "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps: where to compute."
+            "--device", default="auto", show_default=True, help="Where to compute: auto, cpu, cuda, cuda:1, mps."
         ),
         click.option(
             "--weights",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Other weights than the embedded ones (safetensors).",
+            help="Weights to use instead of the embedded ones (safetensors).",
         ),
         click.option(
             "--model",
             default="compact",
             show_default=True,
-            help="Which model tracks: compact, or a SEEM checkpoint (vos weights list), with :memory, :bfloat16, "
-            ":float16, :channels_last, :compile behind its name if wanted.",
+            help="The model that tracks: compact, or a SEEM checkpoint (vos weights list), optionally followed by "
+            ":memory, :bfloat16, :float16, :channels_last or :compile.",
         ),
     ):
         command = option(command)

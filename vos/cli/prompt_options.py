@@ -21,17 +21,17 @@ _ORDER = "vos.prompt_options"
 # Options that are not prompts themselves -> (metavar, help).
 _BEFORE: dict[str, tuple[str, str]] = {
     "script": ("JSON", "A prompt script, the run.json of a run, or DAVIS scribbles: any prompts on any frames."),
-    "at": ("FRAME|TIME", "Frame of the prompts that follow: 40, 2.5s or 00:01:02.5.  [default: 0]"),
-    "object": ("NAME|ID", "Object of the prompts that follow; a new name gets the next free id."),
+    "at": ("FRAME|TIME", "Frame of the following prompts: 40, 2.5s or 00:01:02.5.  [default: 0]"),
+    "object": ("NAME|ID", "Object of the following prompts; a new name gets the next free id."),
     "direction": (
         "DIR",
-        "Frames that the prompts that follow apply to: forward, backward or both.  [default: forward]",
+        "Frames that the following prompts apply to: forward, backward or both.  [default: forward]",
     ),
 }
 _AFTER: dict[str, tuple[str, str]] = {
     "reference": ("IMAGE", "A picture that shows the object; one of the next two options must follow."),
-    "reference-mask": ("PNG", "Mask of the object on the --reference before it."),
-    "reference-stroke": ("PNG|JSON", "Stroke on the --reference before it."),
+    "reference-mask": ("PNG", "Mask of the object in the preceding --reference."),
+    "reference-stroke": ("PNG|JSON", "Stroke on the object in the preceding --reference."),
     "remove": ("NAME|ID", "The object is gone from the frame of --at onwards."),
 }
 # Option -> (metavar, help). The order is that of --help.

@@ -100,6 +100,7 @@ class PromptOptionParser:
     def choose_frame(self, value: str) -> None:
         from vos.video import open_source
         from vos.video.frame_times import frame_at, parse_time
+        from vos.video.opening import choose_backend
 
         if value.isdecimal() and len(value) < 10:
             self._frame = int(value)
@@ -107,6 +108,8 @@ class PromptOptionParser:
         seconds = parse_time(value)
         if seconds is None:
             raise UsageError(f"--at {value}: expected a frame like 40, or a time like 2.5s or 00:01:02.5")
+        if choose_backend(self._video) == "raw":
+            raise UsageError(f"--at {value}: standard input can be read only once, so give a frame, such as --at 40")
         with open_source(self._video, **self._source_options) as source:
             try:
                 self._frame = frame_at(source, seconds)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     help="Keep the masks of the replay in this folder.  [default: a temporary one]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what a former run wrote to the output folder.")
-@click.option("--video", help="Where the video lies now.  [default: as recorded]")
+@click.option("--video", help="Where the video is now.  [default: as recorded]")
 @click.option(
     "--weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The weights file of a run that used others than the model's own.",
+    help="The weights file, if the run did not use the model's own.",
 )
 @click.option("--device", help="Where to compute.  [default: as recorded]")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
@@ -42,9 +42,9 @@ def replay(
 ) -> int:
     """Repeat a run from its RUN.JSON (or its folder) and compare every mask.
 
-    Model, prompts, options and number of threads are taken from the record. A video or weights with other bytes than
-    the recorded ones are refused. Exit status 1 if a mask differs: the first such frame is named, and what is not as
-    it was (versions, device, CPU).
+    Model, prompts, options and number of threads are taken from the record. A video or weights whose bytes differ from
+    the recorded ones are refused. Exit status 1 if a mask differs: the first such frame is named, along with what
+    has changed since (versions, device, CPU).
     """
     from tempfile import TemporaryDirectory
 
@@ -84,7 +84,7 @@ def report(record: Path, found: Replay, *, as_json: bool) -> int:
         click.echo(json.dumps(summary))
     elif difference is None:
         click.echo(
-            f"{record}: {found.frames} masks repeated, all the same" + (f" (although {changes})" * bool(changes))
+            f"{record}: {found.frames} masks repeated, all identical" + (f" (although {changes})" * bool(changes))
         )
     else:
         reasons = f"not as recorded: {changes}" if changes else _NO_REASON

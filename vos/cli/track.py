@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vos.cli.options import image_folder_options, model_options
+from vos.cli.options import image_folder_options, model_options, source_options
 from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_options
 from vos.errors import UsageError
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for masks and run.json.  [default: NAME_vos beside you, NAME being the video's]",
+    help="Folder for masks and run.json.  [default: NAME_vos in the current folder, NAME being the video's]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace what a former run wrote to the output folder.")
-@click.option("--resume", is_flag=True, help="Go on with a run that was killed or failed; to the same bytes.")
+@click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote to the output folder.")
+@click.option("--resume", is_flag=True, help="Continue a run that was killed or failed; the result has the same bytes.")
 @click.option(
     "--snapshot-every",
     type=click.IntRange(1),
     default=100,
     show_default=True,
-    help="Frames between two states kept for --resume and vos correct.",
+    help="Frames between two tracker states kept for --resume and vos correct.",
 )
 @click.option(
     "--keep-snapshots/--drop-snapshots",
     default=True,
     show_default=True,
-    help="Whether states stay when the run is done (at most 18), so that vos correct is quick.",
+    help="Keep tracker states when the run is done (at most 18), so that vos correct is quick.",
 )
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also write overlay.mp4.")
 @click.option(
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     type=click.Choice(["empty", "hold", "stop"]),
     default="empty",
     show_default=True,
-    help="An absent object: no pixels; the model's pixels all the same; or no pixels, and end when none is left.",
+    help="An absent object gets no pixels; the model's pixels anyway; or none, and the run ends with the last object.",
 )
 @click.option(
     "--stop-after",
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="Stay below this, such as 800M or 1.5G: shorter queues, then fewer remembered frames; or refuse.",
 )
-@click.option("--fps", "rate", metavar="RATE", help="Frames per second of an image folder, such as 25 or 30000/1001.")
+@source_options
 @image_folder_options
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -101,6 +101,7 @@ def track(
     stop_after: int,
     max_memory: str | None,
     rate: str | None,
+    size: str | None,
     images: str | None,
     value_range: str | None,
     as_json: bool,
@@ -108,10 +109,10 @@ def track(
 ) -> int:
     """Masks for every frame of VIDEO, from prompts on its first frame or on any other.
 
-    VIDEO is a video file or a folder of images. At least one prompt is needed; an object is tracked from its first
-    prompt on. --at, --object and --direction hold for the prompts that follow them. Objects are numbered: colours of
-    a painted stroke by their place in the DAVIS palette, other prompts by the ID before the colon, or by --object (1
-    without either).
+    VIDEO is a video file, a folder of images, camera:0, or - for raw rgb24 frames on standard input. At least one
+    prompt is needed; an object is tracked from its first prompt on. --at, --object and --direction apply to the prompts
+    that follow them. Objects are numbered: colours of a painted stroke by their place in the DAVIS palette, other
+    prompts by the ID before the colon, or by --object (1 without either).
 
     \b
     vos track clip.mp4 --first-frame-stroke stroke.png --overlay
@@ -121,12 +122,13 @@ def track(
     vos track clip.mp4 --object rabbit --box 120,80,360,400 --at 2.5s --object bird --point 500,200
     vos track clip.mp4 --at 40 --direction both --mask frame40.png --at 90 --remove 2
     vos track clip.mp4 --script clip.json
+    ffmpeg ... -f rawvideo -pix_fmt rgb24 - | vos track - --size 640x360 --fps 25 --box 120,80,360,340 -o masks
     """
     if overwrite and resume:
         raise UsageError("--overwrite and --resume exclude each other: start over, or go on with what is there")
-    given = {"rate": rate, "images": images, "value_range": value_range}
-    source_options = {name: value for name, value in given.items() if value is not None}
-    script = parse_prompt_options(video, source_options)
+    given = {"rate": rate, "size": size, "images": images, "value_range": value_range}
+    source = {name: value for name, value in given.items() if value is not None}
+    script = parse_prompt_options(video, source)
     if not script.prompts:
         raise UsageError(
             "no prompt: say what to track with --first-frame-stroke, --mask, --box, --point, --polygon or --script "
@@ -148,7 +150,7 @@ def track(
         overlay=overlay,
         contact_sheet=() if contact_sheet else None,
         formats=find_formats(formats) if formats else (),
-        source_options=source_options,
+        source_options=source,
     )
     options = RunOptions(
         absence=AbsencePolicy(absent_below, on_absent, stop_after),

@@ -20,9 +20,9 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder of the session.  [default: NAME_vos beside you, NAME being the video's]",
+    help="Folder of the session.  [default: NAME_vos in the current folder, NAME being the video's]",
 )
-@click.option("--folder", type=_FOLDER, help="Offer the videos and sessions in this folder for choosing.")
+@click.option("--folder", type=_FOLDER, help="Let the user choose among the videos and sessions in this folder.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on.  [default: any free one]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; read docs/ui.md first.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
@@ -41,9 +41,9 @@ def ui(
 ) -> None:
     """Draw strokes, boxes, points and outlines on a video in the browser, track, correct and export.
 
-    VIDEO is a video file or a folder of images; RUN is the folder of an earlier session, or of vos track, and goes on
-    where that ended. Everything is saved as you go: masks and run.json as vos track writes them, and prompts.json,
-    which vos track --script reads. Runs on this machine only, offline, until Ctrl+C.
+    VIDEO is a video file or a folder of images; RUN is the folder of an earlier session, or of a run of vos track,
+    which is continued. Everything is saved as you go: masks and run.json as vos track writes them, and prompts.json,
+    which vos track --script reads. Runs on this machine only, offline, until Ctrl+C stops it.
 
     \b
     vos ui clip.mp4

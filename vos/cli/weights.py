@@ -15,7 +15,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where weights lie.  [default: $SEEM_VOS_HOME/weights, else ~/.cache/seem-vos/weights]",
+    help="Where weights are stored.  [default: $SEEM_VOS_HOME/weights, else ~/.cache/seem-vos/weights]",
 )
 
 
@@ -34,7 +34,7 @@ def _folder(given: Path | None) -> Path:
 @_FOLDER
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on stdout.")
 def list_command(folder: Path | None, as_json: bool) -> None:
-    """The released models, and which of them are here."""
+    """The released models, and which of them are on this machine."""
     from seem_model.store import recorded_sha256, stored_file
     from seem_model.zoo import RELEASES
 
@@ -62,13 +62,13 @@ def list_command(folder: Path | None, as_json: bool) -> None:
 @weights.command()
 @click.argument("name")
 @_FOLDER
-@click.option("--revision", metavar="COMMIT", help="State of the repository to fetch from.  [default: the newest]")
-@click.option("--sha256", help="What the file must be; by default what is recorded from an earlier use, if anything.")
+@click.option("--revision", metavar="COMMIT", help="Revision of the repository to fetch from.  [default: the newest]")
+@click.option("--sha256", help="Expected hash of the file.  [default: the one recorded at an earlier use, if any]")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def pull(name: str, folder: Path | None, revision: str | None, sha256: str | None, quiet: bool) -> None:
     """Fetch the checkpoint of model NAME from Hugging Face (needs the [hub] extra); an interrupted fetch is continued.
 
-    A file that is here already is checked, not fetched again. HF_ENDPOINT names a mirror.
+    A file that is already here is checked, not fetched again. HF_ENDPOINT names a mirror.
     """
     from seem_model.checkpoint import file_sha256
     from seem_model.errors import CheckpointError
@@ -167,7 +167,7 @@ def info(name: str, folder: Path | None, as_json: bool) -> None:
 @_FOLDER
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def convert(source: str, target: Path | None, folder: Path | None, overwrite: bool) -> None:
-    """Write SOURCE, a stored model or a weights file, as safetensors (beside it unless TARGET is given)."""
+    """Write SOURCE, a stored model or a weights file, as safetensors (next to it unless TARGET is given)."""
     from seem_model.checkpoint import convert_to_safetensors
     from seem_model.store import verify
 

@@ -20,7 +20,7 @@ from vos.runs.mask_reader import FinishedMasks, open_finished
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What came of it.
+    """Outcome of a conversion.
 
     Attributes:
         paths: One file or folder per format, in the order of the formats.

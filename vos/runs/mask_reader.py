@@ -125,9 +125,12 @@ class FinishedRun:
         """
         recorded = {name: value for name, value in self.record["input"].items() if name != "video"}
         if not recorded:
-            raise VideoError(f"{self.video}: can be read only once; give a file of the same frames with --video")
+            raise VideoError(
+                f"{self.video}: the run read its frames from a source that can be read only once; to show them, track "
+                f"a file, or give {self.root / 'masks'} to vos convert with --video FILE"
+            )
         if not Path(self.video).exists():
-            raise VideoError(f"{self.video}: the video of this run is not there; say with --video where it is")
+            raise VideoError(f"{self.video}: the video of this run is missing; give its location with --video")
         source = open_source(self.video, **recorded_source_options(self._folder, self.record))
         images = source.paths if isinstance(source, ImageFolderSource) else ()
         if fingerprint(self.video, images) != recorded:

@@ -1,4 +1,4 @@
-"""run.json: what was run on what, with which versions, and what came of it; and the journal it grows from.
+"""run.json: what was run on what, with which versions, and its outcome; and the journal it grows from.
 
 `run.json` is written before anything else and says `running`; `journal.jsonl` gets one line per frame. At the end
 `run.json` sums it up and the journal stays. No times of day and no host names are recorded: the same run gives the

@@ -107,9 +107,15 @@ def _damaged(error: PromptError) -> OutputError:
     return OutputError(f"{error} (the record is damaged or was edited)")
 
 
+# How the bytes of standard input were cut into frames: they cannot be read again, and no file needs it.
+_OF_RAW_INPUT = ("size", "pixel_format")
+
+
 def _source_options(root: JsonNode) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, node in root.get("options").get("source").members():
+        if name in _OF_RAW_INPUT:
+            continue
         text = node.text()
         if name == "stream" and not text.isdecimal():
             node.fail("expected the number of a stream")

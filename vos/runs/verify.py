@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vos.errors import OutputError
+from vos.errors import OutputError, VideoError
 from vos.files.index_png import png_name
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import fingerprint
@@ -65,7 +65,7 @@ def verify_run(video: str | Path, output: str | Path, *, source_options: dict[st
         source_options: Keyword arguments of `open_source`; those that the run recorded when left out.
 
     Raises:
-        VideoError: The clip cannot be read.
+        VideoError: The clip cannot be read, or the run was not made from a file.
         OutputError: The folder holds no run record.
 
     Examples:
@@ -78,6 +78,11 @@ def verify_run(video: str | Path, output: str | Path, *, source_options: dict[st
     video = str(video)
     folder = OutputFolder(Path(output))
     record = read_record(folder)
+    if set(record["input"]) == {"video"}:
+        raise VideoError(
+            f"{video}: the run read its frames from a source that can be read only once ({record['input']['video']}), "
+            "so nothing tells whether these are the same"
+        )
     options = recorded_source_options(folder, record) if source_options is None else source_options
     with open_source(video, **options) as source:
         checked = _Checker(folder, record)

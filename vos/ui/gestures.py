@@ -125,7 +125,7 @@ def _eraser(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScri
         return _add_points(script, place, negative=_along(inside, point_radius(*place.size)))
     pixels = mask.pixels if mask is not None else place.tracked
     if pixels is None or not pixels.any():
-        raise PromptError("there is nothing of this object to erase here: mark it first, with a stroke or a box")
+        raise PromptError("this object has nothing to erase here: mark it first, with a stroke or a box")
     left = pixels & ~_painted(line, width, place.size)
     if not left.any():
         raise PromptError("this would erase the whole object: to end it here, choose 'Ends here' in its menu")
@@ -138,7 +138,7 @@ def _point(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScrip
         return _add_points(without(script, place.object_id, place.frame, Mask), place, positive=at)
     if not any(_is_at(prompt, place) and not isinstance(prompt, Mask) for prompt in script.prompts):
         raise PromptError(
-            "a point beside the object needs a mark on it in the same frame: add a stroke, a box or a point first, "
+            "a negative point needs a mark on the object in the same frame: add a stroke, a box or a point first, "
             "or take away pixels of the mask with the eraser"
         )
     return _add_points(script, place, negative=at)

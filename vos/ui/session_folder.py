@@ -41,7 +41,7 @@ def video_of(folder: OutputFolder) -> Path:
     video = Path(name)
     if not video.exists():
         raise OutputError(
-            f"{folder.root}: its video {video} is not there; put it back, or give its new place: "
+            f"{folder.root}: its video {video} is missing; put it back, or give its new location: "
             f"vos ui VIDEO --output {folder.root}"
         )
     return video

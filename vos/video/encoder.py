@@ -68,7 +68,7 @@ class VideoEncoder:
         overwrite: bool = False,
     ) -> None:
         if not 0 <= crf <= 51:
-            raise UsageError(f"a crf of {crf} cannot be; give 0 (lossless, large) to 51 (coarse, small)")
+            raise UsageError(f"a crf of {crf} is not possible; give 0 (lossless, large) to 51 (coarse, small)")
         self.path = Path(path)
         self._size = (width, height)
         self._time_base = time_base

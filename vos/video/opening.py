@@ -23,6 +23,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 _CAMERA = re.compile(r"camera:(\d+)")
+_SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -62,7 +63,9 @@ def _open_raw(spec: str, options: _Options) -> FrameSource:
     from vos.video.raw import RawSource
 
     if options.size is None or options.rate is None:
-        raise UsageError("raw video on standard input needs its size (WIDTHxHEIGHT) and rate (frames per second)")
+        raise UsageError(
+            "raw video on standard input says neither its size nor its rate; give both, such as --size 640x360 --fps 25"
+        )
     pixel_format = options.pixel_format or "rgb24"
     # Unbuffered: a thread that waits in a buffered read holds a lock that the interpreter needs when it ends.
     stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
@@ -98,19 +101,19 @@ def open_source(
     *,
     backend: Backend = "auto",
     rate: Fraction | int | str | None = None,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int] | str | None = None,
     pixel_format: str | None = None,
     stream: int | None = None,
     images: str | None = None,
     value_range: str | None = None,
 ) -> FrameSource:
-    """Opens whatever a user calls a video.
+    """Opens anything that a user calls a video.
 
     Args:
         spec: A video file, a folder of images, `-` for raw frames on standard input, or `camera:0`.
         backend: Which reader to use; `auto` chooses by `spec` and never takes `decord`, which refuses most clips.
         rate: Frames per second of images or raw frames, as a number or `30000/1001`.
-        size: (width, height) of raw frames.
+        size: (width, height) of raw frames in pixels, or a text like `640x360`.
         pixel_format: Pixel format of raw frames (rgb24, bgr24, rgba, bgra, gray).
         stream: Number among the video streams of a file; None for the first that is not cover art.
         images: A glob of the file names in a folder that are the frames; None to find the sequence by its pattern.
@@ -133,11 +136,18 @@ def open_source(
     entry = _BACKENDS.get(name)
     if entry is None:
         raise UsageError(f"backend {name!r} is not one of auto, {', '.join(_BACKENDS)}")
-    options = _Options(None if rate is None else parse_rate(rate), size, pixel_format, stream, images, value_range)
+    options = _Options(
+        None if rate is None else parse_rate(rate),
+        parse_frame_size(size) if isinstance(size, str) else size,
+        pixel_format,
+        stream,
+        images,
+        value_range,
+    )
     for field in fields(options):
         if getattr(options, field.name) is not None and field.name not in entry.accepts:
             option = field.name.replace("_", " ")
-            raise UsageError(f"{spec}: the option {option!r} means nothing to a {name} source; leave it out")
+            raise UsageError(f"{spec}: the option {option!r} does not apply to a {name} source; leave it out")
     return entry.open(str(spec), options)
 
 
@@ -152,8 +162,21 @@ def parse_rate(rate: Fraction | int | str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         value = Fraction(0)
     if value <= 0:
-        raise UsageError(f"a rate of {rate!r} cannot be; give frames per second like 25 or 30000/1001")
+        raise UsageError(f"a rate of {rate!r} is not possible; give frames per second like 25 or 30000/1001")
     return value
+
+
+def parse_frame_size(size: str) -> tuple[int, int]:
+    """(width, height) in pixels from a text like `640x360`.
+
+    Raises:
+        UsageError: Not two whole numbers above 0 with an x between them.
+    """
+    found = _SIZE.fullmatch(size)
+    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+    if width < 1 or height < 1:
+        raise UsageError(f"a size of {size!r} is not possible; give WIDTHxHEIGHT in pixels, like 640x360")
+    return width, height
 
 
 def choose_backend(spec: str | Path, backend: Backend = "auto") -> str:

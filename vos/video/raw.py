@@ -39,9 +39,9 @@ class RawSource(ClosesOnExit):
     def __init__(self, stream: BinaryIO, *, size: tuple[int, int], rate: Fraction, pixel_format: str = "rgb24") -> None:
         width, height = size
         if width < 1 or height < 1 or width * height > MAX_PIXELS:
-            raise UsageError(f"raw video: a size of {width}x{height} cannot be; give --size WIDTHxHEIGHT")
+            raise UsageError(f"raw video: a size of {width}x{height} is not possible; give --size WIDTHxHEIGHT")
         if rate <= 0:
-            raise UsageError(f"raw video: a rate of {rate} cannot be; give frames per second above 0")
+            raise UsageError(f"raw video: a rate of {rate} is not possible; give frames per second above 0")
         if pixel_format not in RAW_FORMATS:
             raise UsageError(f"raw video: pixel format {pixel_format!r} is not one of {', '.join(RAW_FORMATS)}")
         self._stream = stream

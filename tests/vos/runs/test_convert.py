@@ -160,7 +160,7 @@ def test_masks_alone_need_no_video(clip: Path, tmp_path: Path) -> None:
     root = write_run(tmp_path / "run", moved, label_maps())
     moved.rename(tmp_path / "elsewhere.mkv")
     convert_run(root, ["coco,npz"])
-    with pytest.raises(VideoError, match="is not there; say with --video"):
+    with pytest.raises(VideoError, match="is missing; give its location with --video"):
         convert_run(root, ["overlay"])
     assert not (root / "overlay.mp4").exists()
     convert_run(root, ["overlay"], video=str(tmp_path / "elsewhere.mkv"))

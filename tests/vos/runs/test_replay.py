@@ -87,7 +87,7 @@ def test_a_run_repeats_itself_and_leaves_the_record_alone(
     before = {path: path.read_bytes() for path in (folder / "run").rglob("*") if path.is_file()}
     code, out, err = replayed(folder / name, "-o", tmp_path / "again", capsys=capsys)
     assert (code, err) == (0, "")
-    assert f"{FRAMES} masks repeated, all the same\n" in out
+    assert f"{FRAMES} masks repeated, all identical\n" in out
     assert {path: path.read_bytes() for path in (folder / "run").rglob("*") if path.is_file()} == before
     for path in (folder / "run/masks").iterdir():
         assert (tmp_path / "again/masks" / path.name).read_bytes() == path.read_bytes()

@@ -235,9 +235,7 @@ def test_presence_is_known_for_tracked_frames_only(app: App) -> None:
 
 def test_the_eraser_tells_the_model_or_takes_pixels_of_a_tracked_mask(app: App) -> None:
     script_file = Path(app.get("state")["folder"]) / "prompts.json"
-    assert "nothing of this object to erase" in app.refusal(
-        "edit", kind="eraser", object=RED, frame=0, points=[[5, 5]], width=4
-    )
+    assert "has nothing to erase" in app.refusal("edit", kind="eraser", object=RED, frame=0, points=[[5, 5]], width=4)
     app.stroke()
     app.draw("eraser", points=[[80, 10], [90, 10]], width=4)
     points = next(prompt for prompt in read_prompt_script(script_file).prompts if isinstance(prompt, Points))
@@ -291,8 +289,10 @@ def test_a_second_outline_adds_a_part_and_a_box_replaces_the_box(app: App) -> No
     assert box["rings"] == [[[1, 2], [3, 2], [3, 4], [1, 4]]]
 
 
-def test_points_add_up_and_one_beside_the_object_needs_one_on_it(app: App) -> None:
-    assert "needs a mark on it" in app.refusal("edit", kind="point", object=RED, frame=0, at=[5, 5], positive=False)
+def test_points_add_up_and_a_negative_one_needs_one_on_the_object(app: App) -> None:
+    assert "needs a mark on the object" in app.refusal(
+        "edit", kind="point", object=RED, frame=0, at=[5, 5], positive=False
+    )
     app.draw("point", at=centre(RED, 0), positive=True)
     document = app.draw("point", at=[5, 5], positive=False)
     assert document["prompts"][0]["positive"] == [centre(RED, 0)]
@@ -469,7 +469,7 @@ def test_a_session_whose_video_is_gone_says_what_to_do(tmp_path: Path, clip: Pat
     with opened(tmp_path, clip) as app:
         app.stroke()
     moved = clip.rename(tmp_path / "moved.mp4")
-    with opened(tmp_path) as app, pytest.raises(OutputError, match=r"is not there.*--output"):
+    with opened(tmp_path) as app, pytest.raises(OutputError, match=r"is missing.*--output"):
         app.workspace.open(tmp_path / "clip_vos")
     with opened(tmp_path) as app:
         app.workspace.open(moved, tmp_path / "clip_vos")

@@ -181,11 +181,11 @@ def test_raw_input_without_a_frame_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "words"),
     [
-        ("-", {}, "needs its size"),
+        ("-", {}, "says neither its size nor its rate"),
         ("-", {"size": (0, 4), "rate": 25}, "size of 0x4"),
         ("-", {"size": (1 << 20, 1 << 20), "rate": 25}, "size of"),
         ("-", {"size": (4, 4), "rate": 25, "pixel_format": "nv12"}, "'nv12' is not one of rgb24"),
-        ("a.mp4", {"rate": 25}, "'rate' means nothing to a pyav source"),
+        ("a.mp4", {"rate": 25}, "'rate' does not apply to a pyav source"),
         ("a.mp4", {"backend": "magic"}, "'magic' is not one of auto, pyav"),
         ("folder", {"backend": "webcam"}, "camera:0"),
     ],
