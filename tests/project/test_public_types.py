@@ -18,7 +18,7 @@ import vos
 ROOT = Path(__file__).parents[2]
 SCRIPT = """\
 import vos
-from vos import Box, Text, track_video
+from vos import Box, Points, Polygon, Stroke, Text, track_video
 
 for result in track_video("clip.mp4", [Box(40, 30, 200, 180), Text("a rabbit", object_id=2)]):
     reveal_type(result.index)
@@ -26,11 +26,18 @@ for result in track_video("clip.mp4", [Box(40, 30, 200, 180), Text("a rabbit", o
     result.nope
     vos.no_such_name
 Box("left")
+Points([[500, 200]], [[480, 260]], object_id=2, frame=30)
+Points([[500, 200]], frames=30)
+Polygon([[[120, 80], [360, 80], [240, 400]]]).rings[0].nope
+Stroke([[[180, 240], [240, 260]]], width=8).width.nope
 """
 MISTAKES = {
     7: '"FrameResult" has no attribute "nope"',
     8: 'Module has no attribute "no_such_name"',
     9: 'incompatible type "str"; expected "float"',
+    11: 'Unexpected keyword argument "frames"',
+    12: 'has no attribute "nope"',
+    13: '"float" has no attribute "nope"',
 }
 
 
@@ -74,10 +81,14 @@ def test_mypy_finds_the_mistakes_of_a_users_script(kind: str, source: Path, tmp_
         capture_output=True,
         text=True,
     )
-    said = {int(line.split(":")[1]): line for line in checked.stdout.splitlines() if line.startswith("script.py:")}
+    said: dict[int, str] = {}
+    for line in checked.stdout.splitlines():
+        if line.startswith("script.py:"):
+            number = int(line.split(":")[1])
+            said[number] = said.get(number, "") + line
     assert 'Revealed type is "int"' in said[5].replace("builtins.", "")
     assert "ndarray" in said[6]
-    assert {number for number, line in said.items() if "error" in line} == set(MISTAKES), checked.stdout
+    assert {number for number, lines in said.items() if "error" in lines} == set(MISTAKES), checked.stdout
     for number, problem in MISTAKES.items():
         assert problem in said[number]
 

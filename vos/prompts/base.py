@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypedDict, get_args
 
 import numpy as np
 
@@ -18,6 +18,16 @@ MAX_OBJECT_ID = 65535
 
 Direction = Literal["forward", "backward", "both"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+
+
+class CommonFields(TypedDict, total=False):
+    """The fields that every prompt takes by name; see `Prompt`."""
+
+    object_id: int
+    frame: int
+    size: tuple[int, int] | None
+    direction: Direction
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

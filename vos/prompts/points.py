@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vos.errors import PromptError
-from vos.prompts.base import Prompt, VisualPrompt, check_inside, frozen_points, set_field
+from vos.prompts.base import CommonFields, Prompt, VisualPrompt, check_inside, frozen_points, set_field
 
 # A click marks a disc, so that a model that samples pixels finds enough of them. The compact model was trained with
 # discs of this size: 6 pixels of radius at 480 lines.
@@ -39,6 +40,10 @@ class Points(VisualPrompt):
 
     positive: np.ndarray
     negative: np.ndarray = field(default_factory=_no_points)
+
+    if TYPE_CHECKING:
+        # What may be given is more than what is kept: lists of numbers too.
+        def __init__(self, positive: ArrayLike, negative: ArrayLike = ..., **common: Unpack[CommonFields]) -> None: ...
 
     def __post_init__(self) -> None:
         Prompt.__post_init__(self)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vos.errors import PromptError
-from vos.prompts.base import Prompt, VisualPrompt, check_inside, frozen_points, set_field
+from vos.prompts.base import CommonFields, Prompt, VisualPrompt, check_inside, frozen_points, set_field
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +28,10 @@ class Polygon(VisualPrompt):
     kind: ClassVar[str] = "polygon"
 
     rings: tuple[np.ndarray, ...]
+
+    if TYPE_CHECKING:
+        # What may be given is more than what is kept: lists of numbers too.
+        def __init__(self, rings: Iterable[ArrayLike], **common: Unpack[CommonFields]) -> None: ...
 
     def __post_init__(self) -> None:
         Prompt.__post_init__(self)

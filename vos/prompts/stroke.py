@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vos.errors import PromptError
-from vos.prompts.base import Prompt, VisualPrompt, check_inside, frozen_bool, frozen_points, set_field
+from vos.prompts.base import CommonFields, Prompt, VisualPrompt, check_inside, frozen_bool, frozen_points, set_field
 from vos.prompts.mask import resized_raster, size_of_raster
 
 DEFAULT_STROKE_WIDTH = 5.0
@@ -37,6 +39,16 @@ class Stroke(VisualPrompt):
     width: float = DEFAULT_STROKE_WIDTH
     raster: np.ndarray | None = None
 
+    if TYPE_CHECKING:
+        # What may be given is more than what is kept: lists of numbers too.
+        def __init__(
+            self,
+            lines: Iterable[ArrayLike] = (),
+            width: float = DEFAULT_STROKE_WIDTH,
+            raster: ArrayLike | None = None,
+            **common: Unpack[CommonFields],
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         Prompt.__post_init__(self)
         lines = tuple(frozen_points(line, self.where) for line in self.lines)
@@ -57,7 +69,7 @@ class Stroke(VisualPrompt):
                 raise PromptError(f"{self.where} is empty: nothing is painted")
 
     @classmethod
-    def painted(cls, raster: Any, **common: Any) -> Self:
+    def painted(cls, raster: ArrayLike, **common: Unpack[CommonFields]) -> Self:
         """A stroke of painted pixels: (H, W) bool. `common`: object_id, frame, size, source."""
         return cls((), raster=raster, **common)
 
