@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import torch
 
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
@@ -17,10 +13,10 @@ _RESET_PEAK = "5"
 class PeakMemory:
     """Greatest memory since construction: of the GPU if `device` is one, otherwise resident memory of this process."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: str) -> None:
         self._device = device
         self._resets = True
-        if device.type == "cuda":
+        if device.startswith("cuda"):
             import torch
 
             torch.cuda.reset_peak_memory_stats(device)
@@ -32,7 +28,7 @@ class PeakMemory:
 
     def read(self) -> int | None:
         """Bytes; None where the system does not tell the peak of this job alone."""
-        if self._device.type == "cuda":
+        if self._device.startswith("cuda"):
             import torch
 
             return torch.cuda.max_memory_allocated(self._device)

@@ -13,7 +13,8 @@ from pipelines.fleet.splitting import excerpt_for
 from vos.resources.allocator import keep_freed_memory
 from vos.runs.run import Observer, RunOptions, TrackJob, run_job
 from vos.tracking.absence import AbsencePolicy
-from vos.tracking.load_model import VideoModel, load_model
+from seem_model.video_model import VideoModel
+from vos.tracking.load_model import load_model
 from vos.video import FrameSource, open_source
 from vos.video.opening import choose_backend
 
@@ -92,7 +93,7 @@ class JobRunner:
             tracked=outcome.frames - (outcome.resumed_at or 0),
             seconds=outcome.seconds,
             peak_bytes=peak.read(),
-            device=str(model.device),
+            device=model.device,
             weights_sha256=model.weights_sha256,
             truncated=None if outcome.truncation is None else str(outcome.truncation),
             decode_seconds=clock.seconds,

@@ -15,13 +15,13 @@ from seem_model.compact.config import SIZE_DIVISIBILITY
 from seem_model.compact.decoder import PromptTokens
 from seem_model.compact.memory import FrameMemory
 from seem_model.compact.model import CompactSEEM
-from seem_model.compact.prompting import PromptKind
 from seem_model.compact.pyramid import ImageFeatures
+from seem_model.video_model import PromptKind
 
 FEATURES = tuple(field.name for field in fields(ImageFeatures))
 # Of a remembered frame: what `encode` gives, and what `remember` adds.
-KEYS = ("key", "fine_key", "finest_key")
-STORED = ("value", "mask", "fine_mask", "finest_mask", "prompts")
+KEYS = ("key", "stride8_key", "stride4_key")
+STORED = ("value", "mask", "stride8_mask", "stride4_mask", "prompts")
 _MEMORY = (*KEYS, *STORED, "valid")
 
 
@@ -91,8 +91,8 @@ class Remember(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         features, masks = ImageFeatures(*inputs[: len(FEATURES)]), inputs[-1]
-        memory = self.network.remember(features, masks, pinned=True)
-        reference = self.network.reference_tokens(features, masks)
+        memory = self.network.encode_memory(features, masks, pinned=True)
+        reference = self.network.encode_reference(features, masks)
         return (*(getattr(memory, name) for name in STORED), reference.tokens, reference.bias)
 
 
@@ -108,7 +108,7 @@ class Decode(nn.Module):
         stacked = dict(zip(_MEMORY, inputs[len(FEATURES) :], strict=False))
         tokens, bias, previous = inputs[-3:]
         memory = [
-            FrameMemory(**{name: tensor[i] for name, tensor in stacked.items()}, pinned=i == 0)
+            FrameMemory(**{name: tensor[i] for name, tensor in stacked.items()}, pinned=i == 0, grid=features.grid)
             for i in range(stacked["valid"].shape[0])
         ]
         decoded = self.network.decode(features, memory, PromptTokens(tokens, bias), previous)

@@ -16,8 +16,8 @@ from pipelines.perf.absence_clips import (
     make_clip,
     material_from_stills,
 )
+from seem_model.video_model import VideoModel
 from vos.prompts import Mask
-from vos.tracking.load_model import VideoModel
 from vos.tracking.tracker import VideoTracker
 
 # An object counts as found when its mask overlaps the truth by this much (Jaccard index).

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.perf.clips import write_clip
+from seem_model.video_model import VideoModel
 from vos.resources.resident import resident_bytes
-from vos.tracking.load_model import VideoModel
 from vos.ui.app import create_app
 from vos.ui.model_thread import Engine
 from vos.ui.security import TOKEN_HEADER, new_token

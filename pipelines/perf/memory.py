@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.perf.clips import write_clip
+from seem_model.video_model import VideoModel
 from vos.prompts import PromptScript
 from vos.resources.ram_budget import Buffers, Workload, estimate_memory
 from vos.resources.resident import resident_bytes
 from vos.runs.run import Observer, RunOptions, TrackJob, run_job
-from vos.tracking.load_model import VideoModel
 
 # Thread pools, the allocator's pools and memory frames have reached their size by then.
 WARM_UP = 500

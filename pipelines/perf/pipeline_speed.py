@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.perf.clips import write_clip
+from seem_model.video_model import VideoModel
 from vos.export import BackgroundSink, MaskSink, OverlaySink, PalettePngSink
 from vos.prompts import Prompt, PromptScript
 from vos.results import FrameResult
-from vos.tracking.load_model import VideoModel
 from vos.tracking.schedule import plan_of
 from vos.tracking.tracker import VideoTracker
 from vos.video import Frame, ReadAhead, VideoInfo, open_source

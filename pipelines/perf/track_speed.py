@@ -5,24 +5,17 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import Any
 
 from pipelines.perf.clips import write_clip
-from seem_model.compact.decoder import PromptTokens
-from seem_model.compact.memory import FrameMemory
-from seem_model.compact.pyramid import ImageFeatures
-from seem_model.compact.video import FrameDecode, PromptMaps, ReferencePicture
+from seem_model.video_model import VideoModel
 from vos.export import BackgroundSink, PalettePngSink
 from vos.prompts import PromptScript
 from vos.results import FrameResult
-from vos.tracking.load_model import VideoModel
 from vos.tracking.schedule import plan_of
 from vos.tracking.track_video import propagate
 from vos.tracking.tracker import VideoTracker
@@ -61,56 +54,35 @@ class _Clock:
         self.seconds[name] += time.perf_counter() - began
 
 
+# What the calls of a model are booked under.
+_STAGES = {
+    "encode_images": "encode image",
+    "masks_from_prompts": "prompt",
+    "masks_from_descriptions": "prompt",
+    "encode_reference": "prompt",
+    "encode_memory": "remember",
+    "decode": "decode objects",
+}
+
+
 class _TimedModel:
-    """A model whose calls are timed. On a GPU the queue is drained, so that time is booked where it is spent."""
+    """A model whose calls are timed. They return numpy arrays, so on a GPU they wait for it by themselves."""
 
     def __init__(self, model: VideoModel, clock: _Clock) -> None:
         self._model = model
         self._clock = clock
-        self.name = model.name
-        self.weights_sha256 = model.weights_sha256
-        self.short_side = model.short_side
-        self.reads_text = model.reads_text
-        self.device = model.device
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        with self._clock.stage(name):
-            yield
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._model, name)
+        stage = _STAGES.get(name)
+        if stage is None:
+            return attribute
 
-    def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
-        with self._stage("encode image"):
-            return self._model.encode_image(rgb)
+        def timed(*arguments: Any, **options: Any) -> Any:
+            with self._clock.stage(stage):
+                return attribute(*arguments, **options)
 
-    def shrink_masks(self, features: ImageFeatures, masks: Sequence[np.ndarray]) -> Tensor:
-        with self._stage("prompt"):
-            return self._model.shrink_masks(features, masks)
-
-    def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
-        with self._stage("prompt"):
-            return self._model.masks_from_prompts(features, prompts)
-
-    def masks_from_descriptions(
-        self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
-    ) -> Tensor:
-        with self._stage("prompt"):
-            return self._model.masks_from_descriptions(features, descriptions)
-
-    def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
-        with self._stage("prompt"):
-            return self._model.reference(features, masks)
-
-    def remember(self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor) -> FrameMemory:
-        with self._stage("remember"):
-            return self._model.remember(features, masks, pinned=pinned, valid=valid)
-
-    def decode(
-        self, features: ImageFeatures, memory: Sequence[FrameMemory], reference: PromptTokens, previous: Tensor
-    ) -> FrameDecode:
-        with self._stage("decode objects"):
-            return self._model.decode(features, memory, reference, previous)
+        return timed
 
 
 class _TimedPng(PalettePngSink):

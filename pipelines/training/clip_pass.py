@@ -82,13 +82,13 @@ def track(
         first: (B, O, H/4, W/4) masks in [0, 1].
         plan: What is remembered, and damaged. Without it every frame is remembered as it is.
     """
-    pinned = model.remember(frames[0], first, pinned=True)
-    reference = model.reference_tokens(frames[0], first)
+    pinned = model.encode_memory(frames[0], first, pinned=True)
+    reference = model.encode_reference(frames[0], first)
     recent: list[FrameMemory] = []
     previous = first
     if plan is not None and plan.rollout:
         last, previous, trusted = _roll_out(model, frames, pinned, reference, first, plan)
-        recent.append(model.remember(last, previous, pinned=False, valid=trusted))
+        recent.append(model.encode_memory(last, previous, pinned=False, valid=trusted))
     for t in range(1, len(frames)):
         decoded = model.decode(frames[t], [pinned, *recent], reference, previous)
         yield decoded
@@ -96,7 +96,7 @@ def track(
         if plan is not None:
             previous = damaged(previous, plan.damage_seeds[t])
         if t + 1 < len(frames):
-            recent.append(model.remember(frames[t], previous, pinned=False, valid=trusted))
+            recent.append(model.encode_memory(frames[t], previous, pinned=False, valid=trusted))
             recent = recent if plan is None else recent[-plan.recent_frames :]
 
 
@@ -114,7 +114,7 @@ def _roll_out(
     previous, trusted = first, first.new_ones(first.shape[:2])
     for t in plan.rollout:
         previous, trusted = _own_masks(model.decode(frames[t], [pinned, *recent], reference, previous))
-        recent = [model.remember(frames[t], previous, pinned=False, valid=trusted)]
+        recent = [model.encode_memory(frames[t], previous, pinned=False, valid=trusted)]
     return frames[plan.rollout[-1]], damaged(previous, plan.damage_seeds[0]), trusted
 
 

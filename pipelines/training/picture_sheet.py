@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.training.synthesis import Clip
 from pipelines.training.validation import KINDS, ValidationResult
-from seem_model.compact.prompting import PromptKind
+from seem_model.video_model import PromptKind
 from vos.files.atomic import replacing
 from vos.files.palette import paint_overlay
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from seem_model.compact.prompting import PromptKind
+from seem_model.video_model import PromptKind
 
 DRAWN_KINDS = (PromptKind.POINTS, PromptKind.STROKE, PromptKind.BOX, PromptKind.POLYGON)
 _KIND_PROBABILITIES = (0.25, 0.4, 0.2, 0.15)

@@ -25,8 +25,8 @@ from pipelines.training.synthesis import Clip, ClipSynthesizer
 from seem_model.aggregation import aggregate
 from seem_model.compact.layers import area_resize
 from seem_model.compact.model import CompactSEEM
-from seem_model.compact.prompting import PromptKind
 from seem_model.compact.pyramid import ImageFeatures
+from seem_model.video_model import PromptKind
 
 KINDS = (PromptKind.MASK, *DRAWN_KINDS)
 """Kinds of prompts, in the order of all results here."""

@@ -11,6 +11,9 @@ PIXEL_SCALE = 128.0
 # The side of every input image must be divisible by the trunk's total stride.
 SIZE_DIVISIBILITY = 32
 
+# Input pixels per cell of the coarse grid, on which memory is read.
+STRIDE = 16
+
 
 @dataclass(frozen=True, slots=True)
 class CompactConfig:
@@ -22,8 +25,8 @@ class CompactConfig:
         mask_dim: Channels at stride 4; a mask is the dot product of a mask embedding with these.
         value_dim: Channels of the value that a memory frame stores per object and stride-16 cell.
         key_dim: Learned part of the stride-16 correspondence key.
-        fine_key_dim: Learned part of the stride-8 correspondence key.
-        finest_key_dim: Learned part of the stride-4 correspondence key.
+        stride8_key_dim: Learned part of the stride-8 correspondence key.
+        stride4_key_dim: Learned part of the stride-4 correspondence key.
         num_queries: Object queries per object.
         num_layers: Layers of the query decoder.
         num_heads: Attention heads.
@@ -32,8 +35,10 @@ class CompactConfig:
         memory_tokens: Memory prompt tokens per remembered frame (the M_p of the SEEM paper).
         pinned_bonus: Added to the correspondence logits of annotated frames: theirs are the only masks that are
             certainly right, and what was once lost from a tracked mask must be able to come back.
+        pinned_spread: Width of the prior on distance for annotated frames, in units of that for recent ones, where it
+            is known how far their objects have moved since.
         candidates: Stride-16 cells kept per query cell for the stride-8 read-out.
-        fine_candidates: Stride-8 cells kept per stride-8 query cell for the stride-4 read-out.
+        stride8_candidates: Stride-8 cells kept per stride-8 query cell for the stride-4 read-out.
     """
 
     dim: int = 96
@@ -41,8 +46,8 @@ class CompactConfig:
     mask_dim: int = 32
     value_dim: int = 64
     key_dim: int = 48
-    fine_key_dim: int = 32
-    finest_key_dim: int = 8
+    stride8_key_dim: int = 32
+    stride4_key_dim: int = 8
     num_queries: int = 4
     num_layers: int = 2
     num_heads: int = 4
@@ -50,5 +55,6 @@ class CompactConfig:
     background_tokens: int = 24
     memory_tokens: int = 4
     candidates: int = 8
-    fine_candidates: int = 4
+    stride8_candidates: int = 4
     pinned_bonus: float = 0.5
+    pinned_spread: float = 1.4

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ from seem_model.compact.pyramid import ImageFeatures
 _PRIOR_RANGE = (0.02, 0.98)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PromptTokens:
     """Tokens that the queries of each object read: reference tokens first, then memory prompts."""
 
@@ -36,12 +37,9 @@ class PromptTokens:
         """The same tokens for another list of objects; zeros for None."""
         return PromptTokens(select_objects(self.tokens, slots), select_objects(self.bias, slots))
 
-    def replace(self, slots: Sequence[int], new: PromptTokens) -> PromptTokens:
-        """A copy in which the objects at `slots` have the tokens of `new`."""
-        tokens, bias = self.tokens.clone(), self.bias.clone()
-        tokens[:, list(slots)] = new.tokens
-        bias[:, list(slots)] = new.bias
-        return PromptTokens(tokens, bias)
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Its tensors as numpy arrays."""
+        return {"tokens": self.tokens.cpu().numpy(), "bias": self.bias.cpu().numpy()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +98,17 @@ class BoundaryHead(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(
-        self, mid: Tensor, mask_features: Tensor, logits: Tensor, previous: Tensor, finest_mask: Tensor
+        self, mid: Tensor, mask_features: Tensor, logits: Tensor, previous: Tensor, stride4_mask: Tensor
     ) -> Tensor:
         """What to add to the logits, (B, O, H/4, W/4).
 
         Args:
             mid: (B*O, mid_dim, H/8, W/8).
             mask_features: (B, mask_dim, H/4, W/4).
-            logits, previous, finest_mask: (B, O, H/4, W/4); what correspondence says at stride 4 is the last.
+            logits, previous, stride4_mask: (B, O, H/4, W/4); what correspondence says at stride 4 is the last.
         """
         batch, objects = logits.shape[:2]
-        finest = _certainty_capped(finest_mask)
+        finest = _certainty_capped(stride4_mask)
         hints = torch.stack([logits.clamp(-8, 8) * 0.25, previous * 2 - 1, finest * 0.25], 2).flatten(0, 1)
         x = F.interpolate(self.from_mid(mid), scale_factor=2, mode="bilinear", align_corners=False)
         x = (x + self.from_hints(hints)).unflatten(0, (batch, objects)) + mask_features[:, None]
@@ -160,8 +158,8 @@ class MaskDecoder(nn.Module):
         x = F.relu(x + self.from_context(features.context)[:, None])
         x = self.blocks(x.flatten(0, 1))  # (B*O, dim, h, w)
 
-        prior = _certainty_capped(read.fine_mask)
-        pinned_prior = _certainty_capped(read.pinned_fine_mask)
+        prior = _certainty_capped(read.stride8_mask)
+        pinned_prior = _certainty_capped(read.pinned_stride8_mask)
         coarse = torch.cat([_certainty_capped(read.mask), share * 4 - 2], 1)
         coarse = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
         coarse_prior, share8 = coarse.chunk(2, 1)
@@ -181,14 +179,14 @@ class MaskDecoder(nn.Module):
         tokens = self._decode_queries(x, early, prompts, (height, width))
         embedding = self.mask_embedding(tokens[:, 0]).unflatten(0, (batch, objects))
         mask_logits = early + (embedding @ features.mask_features.flatten(2)).unflatten(2, early.shape[-2:])
-        mask_logits = mask_logits + self.boundary(y, features.mask_features, mask_logits, previous, read.finest_mask)
+        mask_logits = mask_logits + self.boundary(y, features.mask_features, mask_logits, previous, read.stride4_mask)
 
         # Presence reads the answer itself: the strongest evidence, and the mean feature under the mask.
         weight = area_resize(mask_logits.sigmoid(), (height, width)).flatten(0, 1).flatten(1)
         pooled = (x.flatten(2) @ weight[..., None]).squeeze(2) / (weight.sum(1, keepdim=True) + 1.0)
         strongest = torch.stack([weight.amax(1), read.mask.flatten(0, 1).flatten(1).amax(1)], 1)
         presence = self.presence(torch.cat([tokens[:, 1], pooled, strongest], 1))
-        return Decoded(mask_logits, presence.view(batch, objects), early, read.fine_mask)
+        return Decoded(mask_logits, presence.view(batch, objects), early, read.stride8_mask)
 
     def _decode_queries(self, x: Tensor, logits: Tensor, prompts: PromptTokens, grid: tuple[int, int]) -> Tensor:
         """(B*O, dim, h, w) -> (B*O, num_queries, dim); query 0 gives the mask, query 1 presence."""

@@ -7,45 +7,59 @@ memory prompts). An object that was not trusted in that frame is left out by `va
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seem_model.compact.config import CompactConfig
 from seem_model.compact.layers import Attention, ResidualBlock, area_resize, sine_position
-from seem_model.compact.pyramid import ImageFeatures, group_children, group_grandchildren
+from seem_model.compact.pyramid import ImageFeatures, group_stride4, group_stride8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameMemory:
     """One frame in memory, for B videos with O objects each (B is 1 outside training)."""
 
     key: Tensor  # (B, h*w, key channels)
-    fine_key: Tensor  # (B, h*w, 4, fine key channels)
-    finest_key: Tensor  # (B, h*w, 4, 4, finest key channels)
+    stride8_key: Tensor  # (B, h*w, 4, stride-8 key channels)
+    stride4_key: Tensor  # (B, h*w, 4, 4, stride-4 key channels)
     value: Tensor  # (B, O, value_dim, h*w)
     mask: Tensor  # (B, O, h*w) share of each stride-16 cell that the object covers, in [0, 1]
-    fine_mask: Tensor  # (B, O, h*w, 4) the same for its four stride-8 cells
-    finest_mask: Tensor  # (B, O, h*w, 4, 4) the same for the four stride-4 cells of each of these
+    stride8_mask: Tensor  # (B, O, h*w, 4) the same for its four stride-8 cells
+    stride4_mask: Tensor  # (B, O, h*w, 4, 4) the same for the four stride-4 cells of each of these
     prompts: Tensor  # (B, O, memory_tokens, dim) memory prompts of this frame
     valid: Tensor  # (B, O) float, 1 where the object may be read from this frame
     pinned: bool  # the annotated frame: no locality prior, never dropped
+    grid: tuple[int, int]  # h, w
 
     def select(self, slots: Sequence[int | None]) -> FrameMemory:
         """The same frame for another list of objects; None is an object that this frame knows nothing of."""
+        if list(slots) == list(range(self.valid.shape[1])):
+            return self
         return FrameMemory(
             key=self.key,
-            fine_key=self.fine_key,
-            finest_key=self.finest_key,
+            stride8_key=self.stride8_key,
+            stride4_key=self.stride4_key,
             value=select_objects(self.value, slots),
             mask=select_objects(self.mask, slots),
-            fine_mask=select_objects(self.fine_mask, slots),
-            finest_mask=select_objects(self.finest_mask, slots),
+            stride8_mask=select_objects(self.stride8_mask, slots),
+            stride4_mask=select_objects(self.stride4_mask, slots),
             prompts=select_objects(self.prompts, slots),
             valid=select_objects(self.valid, slots),
             pinned=self.pinned,
+            grid=self.grid,
         )
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Its tensors as numpy arrays, and its grid."""
+        tensors = {name: getattr(self, name).cpu().numpy() for name in TENSORS}
+        return {**tensors, "grid": np.array(self.grid, np.int64)}
+
+
+# Fields of a `FrameMemory` that are tensors.
+TENSORS = tuple(field.name for field in fields(FrameMemory) if field.name not in ("pinned", "grid"))
 
 
 def select_objects(x: Tensor, slots: Sequence[int | None]) -> Tensor:
@@ -149,17 +163,18 @@ def make_frame_memory(
     batch, objects = masks.shape[:2]
     mask8 = area_resize(masks, (2 * height, 2 * width))
     mask16 = area_resize(mask8, (height, width)).flatten(2)
-    children = group_children(mask8.flatten(0, 1)[:, None]).view(batch, objects, height * width, 4)
-    grandchildren = group_grandchildren(masks.flatten(0, 1)[:, None]).view(batch, objects, height * width, 4, 4)
+    children = group_stride8(mask8.flatten(0, 1)[:, None]).view(batch, objects, height * width, 4)
+    grandchildren = group_stride4(masks.flatten(0, 1)[:, None]).view(batch, objects, height * width, 4, 4)
     return FrameMemory(
         key=features.key,
-        fine_key=_compact(features.fine_key),
-        finest_key=_compact(features.finest_key),
+        stride8_key=_compact(features.stride8_key),
+        stride4_key=_compact(features.stride4_key),
         value=value.flatten(3),
         mask=mask16,
-        fine_mask=children,
-        finest_mask=grandchildren,
+        stride8_mask=children,
+        stride4_mask=grandchildren,
         prompts=prompter(features, mask16),
         valid=masks.new_ones(batch, objects) if valid is None else valid,
         pinned=pinned,
+        grid=(height, width),
     )

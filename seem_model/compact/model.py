@@ -47,19 +47,26 @@ class CompactSEEM(nn.Module):
         result: ImageFeatures = self.pyramid(self.trunk(x.contiguous(memory_format=torch.channels_last)))
         return result
 
-    def remember(
+    def encode_memory(
         self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor | None = None
     ) -> FrameMemory:
         """Encodes a frame with its masks (B, O, H/4, W/4) for later frames to read."""
         result: FrameMemory = self.memory_encoder(features, masks, pinned=pinned, valid=valid)
         return result
 
-    def reference_tokens(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
+    def encode_reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
         """Visual sampler tokens of the annotated frame, kept for the whole video."""
         return PromptTokens(*self.sampler(features, masks))
 
     def decode(
-        self, features: ImageFeatures, memory: Sequence[FrameMemory], reference: PromptTokens, previous: Tensor
+        self,
+        features: ImageFeatures,
+        memory: Sequence[FrameMemory],
+        reference: PromptTokens,
+        previous: Tensor,
+        *,
+        local: bool = True,
+        shifts: Sequence[tuple[float, float]] | None = None,
     ) -> Decoded:
         """Masks of all objects in a frame.
 
@@ -68,8 +75,9 @@ class CompactSEEM(nn.Module):
             memory: Remembered frames, pinned ones first, then oldest to newest.
             reference: Tokens of the annotated frame; the memory prompts of `memory` are added to them.
             previous: (B, O, H/4, W/4) mask probabilities of the frame before.
+            local, shifts: Where objects are expected; see `MemoryReader`.
         """
-        read = self.reader(features, memory)
+        read = self.reader(features, memory, local=local, shifts=shifts)
         prompts = torch.cat([reference.tokens, *(frame.prompts for frame in memory)], 2)
         bias = [reference.bias]
         for frame in memory:
@@ -95,7 +103,7 @@ class CompactSEEM(nn.Module):
         for _ in range(passes):
             others = (positive.sum(1, keepdim=True) - positive).clamp(0, 1)
             memory = self.prompt_encoder(features, positive, negative, estimate, others, kind)
-            decoded = self.decode(features, [memory], self.reference_tokens(features, positive), estimate)
+            decoded = self.decode(features, [memory], self.encode_reference(features, positive), estimate)
             results.append(decoded)
             estimate = decoded.mask_logits.sigmoid().detach()
         return results

@@ -6,8 +6,6 @@ become tokens that the object queries read. Sampling is deterministic and spatia
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import torch
 from torch import Tensor, nn
 
@@ -15,16 +13,7 @@ from seem_model.compact.config import CompactConfig
 from seem_model.compact.layers import area_resize, sine_position
 from seem_model.compact.memory import FrameMemory, MaskEncoder, MemoryPrompter, make_frame_memory
 from seem_model.compact.pyramid import ImageFeatures
-
-
-class PromptKind(IntEnum):
-    """How a prompt map is to be read. The values index a learned embedding: never renumber."""
-
-    POINTS = 0
-    STROKE = 1
-    BOX = 2
-    POLYGON = 3
-    MASK = 4
+from seem_model.video_model import PromptKind
 
 
 class PromptEncoder(nn.Module):

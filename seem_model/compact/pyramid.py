@@ -24,38 +24,43 @@ class ImageFeatures:
     mid: Tensor  # (B, mid_dim, H/8, W/8)
     context: Tensor  # (B, dim, H/16, W/16)
     key: Tensor  # (B, h*w, key channels), h = H/16, w = W/16
-    fine_key: Tensor  # (B, h*w, 4, fine key channels): the four stride-8 cells of each stride-16 cell
-    finest_key: Tensor  # (B, h*w, 4, 4, finest key channels): the four stride-4 cells of each of these
+    stride8_key: Tensor  # (B, h*w, 4, stride-8 key channels): the four stride-8 cells of each stride-16 cell
+    stride4_key: Tensor  # (B, h*w, 4, 4, stride-4 key channels): the four stride-4 cells of each of these
 
     @property
     def grid(self) -> tuple[int, int]:
         """Height and width of the stride-16 grid."""
         return self.context.shape[-2], self.context.shape[-1]
 
+    @property
+    def mask_size(self) -> tuple[int, int]:
+        """Height and width of the stride-4 grid, on which masks are."""
+        return self.mask_features.shape[-2], self.mask_features.shape[-1]
 
-def group_children(x: Tensor) -> Tensor:
+
+def group_stride8(x: Tensor) -> Tensor:
     """(B, C, 2h, 2w) -> (B, h*w, 4, C): the four children of each coarse cell, row by row."""
     batch, channels, height, width = x.shape
     x = x.view(batch, channels, height // 2, 2, width // 2, 2)
     return x.permute(0, 2, 4, 3, 5, 1).reshape(batch, height * width // 4, 4, channels)
 
 
-def group_grandchildren(x: Tensor) -> Tensor:
+def group_stride4(x: Tensor) -> Tensor:
     """(B, C, 4h, 4w) -> (B, h*w, 4, 4, C): the children of each child of each coarse cell."""
     batch, channels, height, width = x.shape
     x = x.view(batch, channels, height // 4, 2, 2, width // 4, 2, 2)
     return x.permute(0, 2, 5, 3, 6, 4, 7, 1).reshape(batch, height * width // 16, 4, 4, channels)
 
 
-def ungroup_children(x: Tensor, grid: tuple[int, int]) -> Tensor:
-    """(B, O, h*w, 4) -> (B, O, 2h, 2w): inverse of `group_children` for maps of O objects."""
+def ungroup_stride8(x: Tensor, grid: tuple[int, int]) -> Tensor:
+    """(B, O, h*w, 4) -> (B, O, 2h, 2w): inverse of `group_stride8` for maps of O objects."""
     batch, objects = x.shape[:2]
     x = x.view(batch, objects, grid[0], grid[1], 2, 2)
     return x.permute(0, 1, 2, 4, 3, 5).reshape(batch, objects, 2 * grid[0], 2 * grid[1])
 
 
-def ungroup_grandchildren(x: Tensor, grid: tuple[int, int]) -> Tensor:
-    """(B, O, h*w, 4, 4) -> (B, O, 4h, 4w): inverse of `group_grandchildren` for maps of O objects."""
+def ungroup_stride4(x: Tensor, grid: tuple[int, int]) -> Tensor:
+    """(B, O, h*w, 4, 4) -> (B, O, 4h, 4w): inverse of `group_stride4` for maps of O objects."""
     batch, objects = x.shape[:2]
     x = x.view(batch, objects, grid[0], grid[1], 2, 2, 2, 2)
     return x.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(batch, objects, 4 * grid[0], 4 * grid[1])
@@ -89,8 +94,8 @@ class FeaturePyramid(nn.Module):
         self.mask_projection = nn.Conv2d(mask_dim, mask_dim, 1)
         self.key_trunk = nn.Conv2d(TAP_CHANNELS[16], config.key_dim, 3, padding=1)
         self.key_context = nn.Conv2d(dim, config.key_dim, 1)
-        self.fine_key = nn.Conv2d(mid, config.fine_key_dim, 1)
-        self.finest_key = nn.Conv2d(mask_dim, config.finest_key_dim, 1)
+        self.fine_key = nn.Conv2d(mid, config.stride8_key_dim, 1)
+        self.finest_key = nn.Conv2d(mask_dim, config.stride4_key_dim, 1)
         # sqrt of the inverse temperatures of the parts of the keys: coarse (stride-16, stride-8 features,
         # learned) and fine (stride-8 features, learned). Start values: label propagation alone works well there.
         self.coarse_scale = nn.Parameter(torch.tensor([2.8, 2.8, 1.0]))
@@ -136,6 +141,6 @@ class FeaturePyramid(nn.Module):
             mid=mid,
             context=context,
             key=key.flatten(2).transpose(1, 2),
-            fine_key=group_children(fine),
-            finest_key=group_grandchildren(finest),
+            stride8_key=group_stride8(fine),
+            stride4_key=group_stride4(finest),
         )

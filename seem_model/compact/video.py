@@ -1,13 +1,14 @@
-"""The compact model as a video model: pictures in, masks out, no batch dimension, no training.
+"""The compact model as a video model: views in, masks out, no batch dimension, no training.
 
-This is the surface that `vos.tracking.tracker` works with; the networks behind it take batches of videos.
+This is the surface that `vos.tracking` works with (`seem_model.video_model`); the networks behind it take batches of
+videos. Everything is computed in inference mode, and masks are numpy arrays on the outside.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,45 +20,38 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from seem_model.compact.config import SIZE_DIVISIBILITY
+from seem_model.compact.config import SIZE_DIVISIBILITY, STRIDE
 from seem_model.compact.decoder import PromptTokens
-from seem_model.compact.memory import FrameMemory
+from seem_model.compact.memory import TENSORS, FrameMemory
 from seem_model.compact.model import CompactSEEM
-from seem_model.compact.prompting import PromptKind
 from seem_model.compact.pyramid import ImageFeatures
 from seem_model.errors import CheckpointError, ModelInputError
+from seem_model.video_model import Arrays, FrameDecode, PromptKind, PromptMaps, ReferencePicture
 
 WEIGHTS_NAME = "compact.safetensors"
 
-
-@dataclass(frozen=True, slots=True)
-class PromptMaps:
-    """One object's prompt in one frame: (H, W) bool maps at source size and how to read them."""
-
-    positive: np.ndarray
-    negative: np.ndarray
-    kind: PromptKind
+# Pictures that are longer than this are squeezed along their longer side: nothing so long was trained on, and the
+# cost of a view must not depend on how elongated a video is. 2.4 admits CinemaScope (2.39).
+MAX_ASPECT = 2.4
+# Windows have these shapes, rows over columns, beside that of the frame; all cost about the same.
+_WINDOW_ASPECTS = (4 / 7, 3 / 4, 10 / 11, 11 / 10, 4 / 3)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReferencePicture:
-    """An object as another picture shows it: (H, W, 3) uint8 RGB and the (H, W) bool pixels that mark it there.
+def input_sizes(height: int, width: int, short_side: int) -> list[tuple[int, int]]:
+    """Sizes (rows, columns) at which views of a frame enter the network, all multiples of 32.
 
-    `kind` says how to read these pixels: the whole object (MASK), a stroke on it, a box around it...
+    The first is that of the whole frame: its shorter side has about `short_side` pixels, and its longer one at most
+    2.4 times as many. The others have as many pixels as a 7:4 picture with that shorter side.
     """
+    aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
+    whole = (_rounded(short_side * max(1.0, 1 / aspect)), _rounded(short_side * max(1.0, aspect)))
+    pixels = short_side**2 * 7 / 4
+    shapes = [(_rounded((pixels * a) ** 0.5), _rounded((pixels / a) ** 0.5)) for a in _WINDOW_ASPECTS]
+    return list(dict.fromkeys([whole, *shapes]))
 
-    rgb: np.ndarray
-    mask: np.ndarray
-    kind: PromptKind = PromptKind.MASK
 
-
-@dataclass(frozen=True, slots=True)
-class FrameDecode:
-    """Answer for N objects of one frame."""
-
-    mask_logits: Tensor  # (N, h, w) at a quarter of the model's input size
-    presence: Tensor  # (N,) probability in [0, 1]
-    agreement: Tensor  # (N,) soft IoU in [0, 1] of the mask with what correspondence alone says
+def _rounded(side: float) -> int:
+    return max(round(side / SIZE_DIVISIBILITY), 2) * SIZE_DIVISIBILITY
 
 
 class CompactVideoModel:
@@ -72,6 +66,7 @@ class CompactVideoModel:
 
     name = "compact"
     reads_text = False
+    uses_windows = True
 
     def __init__(
         self, network: CompactSEEM, *, weights_sha256: str, device: torch.device, short_side: int = 320
@@ -80,8 +75,9 @@ class CompactVideoModel:
             raise ValueError(f"short_side must be at least {2 * SIZE_DIVISIBILITY}, not {short_side}")
         self.network = network.eval().requires_grad_(False).to_device(device)
         self.weights_sha256 = weights_sha256
-        self.device = device
+        self.device = str(device)
         self.short_side = short_side
+        self._device = device
 
     @classmethod
     def load(cls, *, device: torch.device, weights: Path | None = None, short_side: int = 320) -> CompactVideoModel:
@@ -117,43 +113,41 @@ class CompactVideoModel:
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         return cls(network, weights_sha256=digest, device=device, short_side=short_side)
 
-    def input_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width at which a picture of this size enters the network."""
-        scale = self.short_side / min(height, width)
-        sides = (round(side * scale / SIZE_DIVISIBILITY) * SIZE_DIVISIBILITY for side in (height, width))
-        new_height, new_width = (max(side, 2 * SIZE_DIVISIBILITY) for side in sides)
-        return new_height, new_width
+    def input_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Sizes (rows, columns) at which views of a frame of this size enter the network."""
+        return input_sizes(height, width, self.short_side)
 
-    def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
-        """rgb: (H, W, 3) uint8."""
-        height, width = self.input_size(*rgb.shape[:2])
-        shrinking = height < rgb.shape[0]
-        resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
-        image = torch.from_numpy(resized).to(self.device).permute(2, 0, 1)[None]
-        return self.network.encode_image(image)
+    @torch.inference_mode()
+    def encode_images(self, views: Sequence[np.ndarray]) -> list[ImageFeatures]:
+        """views: (h, w, 3) uint8 of one size, both sides divisible by 32."""
+        pictures = torch.from_numpy(np.stack(views)).to(self._device).permute(0, 3, 1, 2)
+        features = self.network.encode_image(pictures)
+        if len(views) == 1:
+            return [features]
+        return [
+            ImageFeatures(**{f.name: getattr(features, f.name)[i : i + 1] for f in fields(ImageFeatures)})
+            for i in range(len(views))
+        ]
 
-    def shrink_masks(self, features: ImageFeatures, masks: Sequence[np.ndarray]) -> Tensor:
-        """(H, W) bool masks at source size -> (N, h, w) share of each stride-4 cell that they cover."""
-        return self._to_grid(features, masks)[0]
-
-    def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
-        """Mask probabilities (N, h, w) of the prompted objects in the frame they were prompted in."""
-        positive = self._to_grid(features, [prompt.positive for prompt in prompts])
-        negative = self._to_grid(features, [prompt.negative for prompt in prompts])
-        kind = torch.tensor([[int(prompt.kind) for prompt in prompts]], device=self.device)
-        return self.network.segment_prompt(features, positive, negative, kind)[-1].mask_logits[0].sigmoid()
+    @torch.inference_mode()
+    def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> np.ndarray:
+        """Mask probabilities (N, h, w) of the prompted objects in the view they were prompted in."""
+        positive = self._to_device(np.stack([prompt.positive for prompt in prompts]))[None]
+        negative = self._to_device(np.stack([prompt.negative for prompt in prompts]))[None]
+        kind = torch.tensor([[int(prompt.kind) for prompt in prompts]], device=self._device)
+        return _to_numpy(self.network.segment_prompt(features, positive, negative, kind)[-1].mask_logits[0].sigmoid())
 
     def masks_from_descriptions(
         self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Masks (N, h, w) of objects that other pictures show: each picture is read as a remembered frame.
 
         Raises:
             ModelInputError: An object is described in words, or its picture marks nothing.
         """
-        return torch.cat([self._look_up(features, description) for description in descriptions])
+        return np.concatenate([self._look_up(features, description) for description in descriptions])
 
-    def _look_up(self, features: ImageFeatures, description: str | ReferencePicture) -> Tensor:
+    def _look_up(self, features: ImageFeatures, description: str | ReferencePicture) -> np.ndarray:
         if isinstance(description, str):
             raise ModelInputError(
                 f"the compact model does not support text ({description!r}); a text prompt needs a SEEM checkpoint: "
@@ -162,44 +156,84 @@ class CompactVideoModel:
         if not description.mask.any():
             raise ModelInputError("the referring image marks no pixel; draw its stroke or mask on the object")
         rows, columns = features.grid
-        picture, mask = _fit(description, (rows * 16, columns * 16))
-        seen = self.network.encode_image(torch.from_numpy(picture).to(self.device).permute(2, 0, 1)[None])
-        if description.kind is PromptKind.MASK:
-            masks = self.shrink_masks(seen, [mask])
-        else:
-            masks = self.masks_from_prompts(seen, [PromptMaps(mask, np.zeros_like(mask), description.kind)])
-        memory = self.remember(seen, masks, pinned=True, valid=torch.ones(1, dtype=torch.bool, device=self.device))
-        decoded = self.decode(features, [memory], self.reference(seen, masks), torch.zeros_like(masks))
-        return decoded.mask_logits.sigmoid()
+        picture, mask = _fit(description, (rows * STRIDE, columns * STRIDE))
+        seen = self.encode_images([picture])[0]
+        cover = cv2.resize(mask.astype(np.float32), features.mask_size[::-1], interpolation=cv2.INTER_AREA)[None]
+        if description.kind is not PromptKind.MASK:
+            cover = self.masks_from_prompts(seen, [PromptMaps(cover[0], np.zeros_like(cover[0]), description.kind)])
+        memory = self.encode_memory(seen, cover, pinned=True)
+        reference = self.encode_reference(seen, cover)
+        logits = self.decode(features, [memory], reference, np.zeros_like(cover), shifts=None).mask_logits
+        answer: np.ndarray = 1 / (1 + np.exp(-logits))
+        return answer
 
-    def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
-        """Tokens of the annotated frame for objects with masks (N, h, w)."""
-        return self.network.reference_tokens(features, masks[None])
+    @torch.inference_mode()
+    def encode_reference(self, features: ImageFeatures, masks: np.ndarray) -> PromptTokens:
+        """Tokens of the annotated view for objects with masks (N, h, w)."""
+        return self.network.encode_reference(features, self._to_device(masks)[None])
 
-    def remember(self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor) -> FrameMemory:
-        """Memory of a frame with masks (N, h, w) in [0, 1]; valid (N,) bool says who may be read from it."""
-        return self.network.remember(features, masks[None], pinned=pinned, valid=valid[None].to(masks.dtype))
+    @torch.inference_mode()
+    def join_references(self, references: Sequence[PromptTokens]) -> PromptTokens:
+        """Tokens of several lists of objects as those of one list."""
+        if len(references) == 1:
+            return references[0]
+        return PromptTokens(
+            torch.cat([reference.tokens for reference in references], 1),
+            torch.cat([reference.bias for reference in references], 1),
+        )
 
+    @torch.inference_mode()
+    def encode_memory(self, features: ImageFeatures, masks: np.ndarray, *, pinned: bool) -> FrameMemory:
+        """Memory of a view with masks (N, h, w) in [0, 1]."""
+        return self.network.encode_memory(features, self._to_device(masks)[None], pinned=pinned)
+
+    @torch.inference_mode()
     def decode(
         self,
         features: ImageFeatures,
         memory: Sequence[FrameMemory],
         reference: PromptTokens,
-        previous: Tensor,
+        previous: np.ndarray,
+        *,
+        shifts: Sequence[tuple[float, float]] | None,
     ) -> FrameDecode:
         """Masks of all objects; previous (N, h, w) are the mask probabilities of the frame before."""
-        decoded = self.network.decode(features, memory, reference, previous[None])
+        cells = None if shifts is None else [(y / STRIDE, x / STRIDE) for x, y in shifts]
+        previous_masks = self._to_device(previous)[None]
+        decoded = self.network.decode(
+            features, memory, reference, previous_masks, local=shifts is not None, shifts=cells
+        )
         propagated = decoded.propagated[0].flatten(1)
         mask = F.avg_pool2d(decoded.mask_logits.sigmoid(), 2)[0].flatten(1)
         agreement = torch.minimum(mask, propagated).sum(1) / torch.maximum(mask, propagated).sum(1).clamp(min=1e-3)
-        return FrameDecode(decoded.mask_logits[0], decoded.presence_logits[0].sigmoid(), agreement)
+        return FrameDecode(
+            _to_numpy(decoded.mask_logits[0]), _to_numpy(decoded.presence_logits[0].sigmoid()), _to_numpy(agreement)
+        )
 
-    def _to_grid(self, features: ImageFeatures, maps: Sequence[np.ndarray]) -> Tensor:
-        height, width = features.mask_features.shape[-2:]
-        resized = [
-            cv2.resize(np.ascontiguousarray(m, np.float32), (width, height), interpolation=cv2.INTER_AREA) for m in maps
-        ]
-        return torch.from_numpy(np.stack(resized)).to(self.device)[None]
+    def memory_from_arrays(self, arrays: Arrays, *, pinned: bool) -> FrameMemory:
+        """Raises ValueError if the arrays are not those of a memory."""
+        tensors = self._tensors(arrays, (*TENSORS, "grid"))
+        rows, columns = tensors.pop("grid").tolist()
+        if tensors["key"].shape[1] != rows * columns:
+            raise ValueError(f"keys of {tensors['key'].shape[1]} cells for a grid of {rows} times {columns}")
+        return FrameMemory(**tensors, pinned=pinned, grid=(rows, columns))
+
+    def reference_from_arrays(self, arrays: Arrays) -> PromptTokens:
+        """Raises ValueError if the arrays are not those of a reference."""
+        return PromptTokens(**self._tensors(arrays, ("tokens", "bias")))
+
+    def _tensors(self, arrays: Arrays, expected: Sequence[str]) -> dict[str, Tensor]:
+        if arrays.keys() != set(expected):
+            raise ValueError(f"expected the arrays {sorted(expected)}, found {sorted(arrays)}")
+        return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
+
+    def _to_device(self, masks: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(masks, np.float32)).to(self._device)
+
+
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    array: np.ndarray = tensor.float().cpu().numpy()
+    return array
 
 
 def _fit(shown: ReferencePicture, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from seem_model.video_model import VideoModel
 from vos.errors import VosError
 from vos.files.index_png import write_palette_png
 from vos.prompts import Box, PromptScript
 from vos.runs.run import Observer, RunOptions, TrackJob, run_job
 from vos.tracking import load_model as model_loading
-from vos.tracking.load_model import VideoModel
 
 WIDTH, HEIGHT, FRAMES = 64, 48, 8
 SHORT_SIDE = "64"

@@ -10,7 +10,9 @@ import torch
 
 from seem_model.errors import CheckpointError, ModelInputError
 from seem_model.image_mode import ImageSegmenter
+from seem_model.released_video import SeemFrame
 from seem_model.variants import Variant
+from seem_model.video_model import PromptKind, PromptMaps
 from tests.extras import need_vocabulary
 from tests.seem_model.tiny import disc, picture, tiny_model, tiny_video_model
 from vos.errors import PromptError
@@ -18,6 +20,7 @@ from vos.prompts import Box, Mask, Points, ReferenceImage, Text
 from vos.runs.snapshot_file import load_state, save_state
 from vos.tracking.load_model import load_model
 from vos.tracking.tracker import VideoTracker
+from vos.tracking.view import resize_area
 
 SIZE = (70, 101)
 
@@ -26,32 +29,36 @@ def frames() -> list[np.ndarray]:
     return [np.roll(picture(*SIZE), 4 * i, axis=1) for i in range(3)]
 
 
+def on_grid(frame: SeemFrame, masks: list[np.ndarray]) -> np.ndarray:
+    return np.stack([resize_area(mask.astype(np.float32), frame.mask_size) for mask in masks])
+
+
 PROMPTS = [Mask(disc(*SIZE, 0.35, 0.3), object_id=2), Mask(disc(*SIZE, 0.6, 0.7, radius=0.04), object_id=5)]
 
 
 @torch.inference_mode()
 def test_a_frame_is_decoded_as_the_demo_decodes_a_referring_image() -> None:
     model = tiny_video_model()
-    first, second = (model.encode_image(frame) for frame in frames()[:2])
-    masks = model.shrink_masks(first, [prompt.pixels for prompt in PROMPTS])
-    decoded = model.decode(second, [], model.reference(first, masks), masks)
+    first, second = model.encode_images(frames()[:2])
+    masks = on_grid(first, [prompt.pixels for prompt in PROMPTS])
+    decoded = model.decode(second, [], model.encode_reference(first, masks), masks, shifts=None)
     assert decoded.mask_logits.shape == (2, *second.image.size)
     for index in range(2):
         # One object at a time, so that no token list is padded.
         single = masks[index : index + 1]
-        alone = model.decode(second, [], model.reference(first, single), single)
-        torch.testing.assert_close(decoded.mask_logits[index], alone.mask_logits[0], rtol=1e-3, atol=2e-2)
+        alone = model.decode(second, [], model.encode_reference(first, single), single, shifts=None)
+        np.testing.assert_allclose(decoded.mask_logits[index], alone.mask_logits[0], rtol=1e-3, atol=2e-2)
 
 
 @torch.inference_mode()
 def test_memory_prompts_read_the_previous_mask() -> None:
     model = tiny_video_model(Variant(memory=True))
-    first, second = (model.encode_image(frame) for frame in frames()[:2])
-    masks = model.shrink_masks(first, [PROMPTS[0].pixels])
-    tokens = model.reference(first, masks)
-    one = model.decode(second, [], tokens, masks)
-    other = model.decode(second, [], tokens, 1 - masks)
-    assert not torch.allclose(one.mask_logits, other.mask_logits, atol=1e-3)
+    first, second = model.encode_images(frames()[:2])
+    masks = on_grid(first, [PROMPTS[0].pixels])
+    tokens = model.encode_reference(first, masks)
+    one = model.decode(second, [], tokens, masks, shifts=None)
+    other = model.decode(second, [], tokens, 1 - masks, shifts=None)
+    assert not np.allclose(one.mask_logits, other.mask_logits, atol=1e-3)
 
 
 def test_objects_are_tracked_together_and_added_later() -> None:
@@ -74,7 +81,7 @@ def test_a_restored_snapshot_continues_with_the_same_masks(tmp_path: Path) -> No
     save_state(tmp_path / "state.safetensors", tracker.snapshot())
     expected = tracker.step(second)
     other = VideoTracker(tiny_video_model(), keep_soft_masks=True)
-    other.restore(load_state(tmp_path / "state.safetensors", torch.device("cpu")))
+    other.restore(load_state(tmp_path / "state.safetensors", tiny_video_model()))
     found = other.step(second)
     assert np.array_equal(found.labels, expected.labels)
     assert np.array_equal(found.soft_masks, expected.soft_masks)
@@ -83,15 +90,12 @@ def test_a_restored_snapshot_continues_with_the_same_masks(tmp_path: Path) -> No
 @torch.inference_mode()
 def test_an_object_without_pixels_is_absent_and_does_not_disturb() -> None:
     model = tiny_video_model()
-    first = model.encode_image(frames()[0])
-    masks = model.shrink_masks(first, [PROMPTS[0].pixels, np.zeros(SIZE, bool)])
-    decoded = model.decode(first, [], model.reference(first, masks), masks)
-    assert torch.isfinite(decoded.mask_logits).all()
+    first = model.encode_images(frames()[:1])[0]
+    masks = on_grid(first, [PROMPTS[0].pixels, np.zeros(SIZE, bool)])
+    decoded = model.decode(first, [], model.encode_reference(first, masks), masks, shifts=None)
+    assert np.isfinite(decoded.mask_logits).all()
     with pytest.raises(ModelInputError, match="marks no pixel"):
-        from seem_model.compact.prompting import PromptKind
-        from seem_model.compact.video import PromptMaps
-
-        nothing = np.zeros(SIZE, bool)
+        nothing = np.zeros(first.mask_size, np.float32)
         model.masks_from_prompts(first, [PromptMaps(nothing, nothing, PromptKind.STROKE)])
 
 
@@ -107,7 +111,7 @@ def test_words_and_referring_pictures_find_an_object_that_is_then_tracked() -> N
     assert tracker.step(second).labels.shape == SIZE
     alone = VideoTracker(model, absent_below=0.0, keep_soft_masks=True).step(first, [prompts[1]])
     with torch.inference_mode():
-        here, other = model.encode_image(first), ImageSegmenter(model.network, short_side=64)
+        here, other = model.encode_images([first])[0], ImageSegmenter(model.network, short_side=64)
         answer = other.from_reference(other.encode(first), other.encode(picture(80, 112)), [region.pixels])[0]
         assert here.image.size == other.encode(first).encoded.size
     assert (alone.mask_of(2) == answer.mask).mean() > 0.95

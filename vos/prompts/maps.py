@@ -1,23 +1,30 @@
-"""From an object's prompts in one frame to the maps that a model reads."""
+"""From an object's prompts in one frame to what a model reads: drawn maps, words, or another picture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
+from seem_model.video_model import PromptKind, ReferencePicture
 from vos.errors import PromptError
 from vos.prompts.base import Prompt, VisualPrompt
 from vos.prompts.points import Points
 from vos.prompts.reference import ReferenceImage
 from vos.prompts.text import Text
 
-if TYPE_CHECKING:
-    from seem_model.compact.video import PromptMaps, ReferencePicture
-
 # Kinds of prompt, the one that says most about the object's extent first: it decides how a mixture is read.
 _KINDS_BY_EXTENT = ("mask", "polygon", "box", "stroke", "points")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnPrompt:
+    """All that is drawn for one object on one frame: (H, W) bool maps at source size and how to read them."""
+
+    positive: np.ndarray
+    negative: np.ndarray
+    kind: PromptKind
 
 
 def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
@@ -26,9 +33,6 @@ def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
     Raises:
         PromptError: An object is described more than once, or described and drawn.
     """
-    from seem_model.compact.prompting import PromptKind
-    from seem_model.compact.video import ReferencePicture
-
     described = next((prompt for prompt in prompts if not isinstance(prompt, VisualPrompt)), None)
     if described is None:
         return None
@@ -45,15 +49,12 @@ def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
     raise PromptError(f"{described.where}: prompts of kind {described.kind} cannot be tracked")
 
 
-def prompt_maps(prompts: Sequence[VisualPrompt], width: int, height: int) -> PromptMaps:
+def draw_prompts(prompts: Sequence[VisualPrompt], width: int, height: int) -> DrawnPrompt:
     """Joins all prompts of one object in one frame.
 
     Raises:
         PromptError: They only say what the object is not.
     """
-    from seem_model.compact.prompting import PromptKind
-    from seem_model.compact.video import PromptMaps
-
     positive = np.zeros((height, width), bool)
     negative = np.zeros((height, width), bool)
     for prompt in prompts:
@@ -63,4 +64,4 @@ def prompt_maps(prompts: Sequence[VisualPrompt], width: int, height: int) -> Pro
     if not positive.any():
         raise PromptError(f"{prompts[0].where} say only what the object is not: add a point, a stroke or a box on it")
     kind = next(name for name in _KINDS_BY_EXTENT if any(prompt.kind == name for prompt in prompts))
-    return PromptMaps(positive=positive, negative=negative, kind=PromptKind[kind.upper()])
+    return DrawnPrompt(positive=positive, negative=negative, kind=PromptKind[kind.upper()])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seem_model.video_model import VideoModel
 from vos.errors import OutputError, PromptError, UsageError
 from vos.files.index_png import make_folder, png_name
 from vos.prompts import Prompt, PromptScript
@@ -31,7 +32,6 @@ from vos.runs.resume import is_intact
 from vos.runs.run import Observer, RunOptions, RunOutcome, TrackJob, run_job
 from vos.runs.snapshots import list_snapshots
 from vos.tracking.absence import AbsencePolicy
-from vos.tracking.load_model import VideoModel
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.schedule import TrackingPlan, plan_of
 

@@ -30,7 +30,7 @@ class ForwardRun:
         with claim_folder(setup) as claim:
             if claim.finished is not None:
                 return claim.finished
-            point = find_resume_point(setup.folder, setup.model.device) if claim.is_resumed else ResumePoint()
+            point = find_resume_point(setup.folder, setup.model) if claim.is_resumed else ResumePoint()
             tracker = setup.make_tracker()
             if point.state is not None:
                 tracker.restore(point.state)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
+from seem_model.video_model import VideoModel
 from vos.errors import OutputError, VideoError
 from vos.prompts import PromptScript
 from vos.runs.inputs import fingerprint
 from vos.runs.job import TrackJob
 from vos.runs.recorded import RecordedRun
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 from vos.video.images import list_images
 
 

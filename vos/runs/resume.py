@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from seem_model.video_model import VideoModel
 from vos.errors import OutputError, VideoError
 from vos.files.index_png import png_name, read_palette_png
 from vos.results import FrameResult
@@ -21,11 +22,8 @@ from vos.runs.record import FINISHED, read_record
 from vos.runs.setup import RunSetup
 from vos.runs.snapshot_file import load_state
 from vos.runs.snapshots import list_snapshots
-from vos.tracking.tracker import TrackerState
+from vos.tracking.target import TrackerState
 from vos.video import Frame
-
-if TYPE_CHECKING:
-    import torch
 
 # Listed in a message; the rest are counted.
 _SHOWN_DIFFERENCES = 3
@@ -103,7 +101,7 @@ def check_same_inputs(folder: OutputFolder, record: dict[str, Any], inputs: RunI
         )
 
 
-def find_resume_point(folder: OutputFolder, device: torch.device) -> ResumePoint:
+def find_resume_point(folder: OutputFolder, model: VideoModel) -> ResumePoint:
     """The newest snapshot for which every mask before it is on disk and has the checksum that the journal gives.
 
     A damaged snapshot or mask costs the frames since the snapshot before, never a wrong result.
@@ -118,7 +116,7 @@ def find_resume_point(folder: OutputFolder, device: torch.device) -> ResumePoint
         if frames > intact:
             continue
         try:
-            state = load_state(path, device)
+            state = load_state(path, model)
         except OutputError:
             continue
         if state.next_index == frames:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from seem_model.video_model import VideoModel
 from vos.runs.bidirectional import BidirectionalRun
 from vos.runs.forward import ForwardRun
 from vos.runs.job import RunOutcome, TrackJob
 from vos.runs.options import Observer, RunOptions
 from vos.runs.setup import prepare_run
-from vos.tracking.load_model import VideoModel
 from vos.video import FrameSource, open_source
 
 __all__ = ["Observer", "RunOptions", "RunOutcome", "TrackJob", "run_job"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from seem_model.video_model import VideoModel
 from vos.errors import PromptError
 from vos.export import FORMATS
 from vos.prompts import PromptScript, Text
@@ -15,7 +16,6 @@ from vos.runs.folder import OutputFolder
 from vos.runs.inputs import RunInputs, decoder_of, fingerprint
 from vos.runs.job import TrackJob
 from vos.runs.options import RunOptions
-from vos.tracking.load_model import VideoModel
 from vos.tracking.schedule import TrackingPlan, plan_of
 from vos.tracking.tracker import VideoTracker
 from vos.video import FrameSource, VideoInfo
@@ -116,7 +116,7 @@ def _inputs(job: TrackJob, model: VideoModel, options: RunOptions, source: Frame
         script=job.script,
         model=model.name,
         weights_sha256=model.weights_sha256,
-        device=str(model.device),
+        device=model.device,
         threads=torch.get_num_threads(),
         instructions=torch.backends.cpu.get_cpu_capability(),
         options={

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.numpy import save_file
 
-from seem_model.compact.decoder import PromptTokens
-from seem_model.compact.memory import FrameMemory
+from seem_model.video_model import VideoModel
 from vos.errors import OutputError
-from vos.tracking.tracker import TrackerState
+from vos.tracking.memory_bank import MemoryEntry
+from vos.tracking.target import SeenMask, Target, TrackerState
+from vos.tracking.view import View
+from vos.tracking.windows import Window
 
-_FORMAT = 1
-_MEMORY_TENSORS = tuple(field.name for field in fields(FrameMemory) if field.name != "pinned")
+_FORMAT = 2
 
 
 def save_state(path: Path, state: TrackerState) -> None:
@@ -31,74 +32,102 @@ def save_state(path: Path, state: TrackerState) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    tensors: dict[str, Tensor] = {}
-    for group, frames in (("pinned", state.pinned), ("recent", state.recent)):
-        for number, frame in enumerate(frames):
-            for name in _MEMORY_TENSORS:
-                tensors[f"{group}.{number}.{name}"] = getattr(frame, name)
-    if state.reference is not None:
-        tensors |= {"reference.tokens": state.reference.tokens, "reference.bias": state.reference.bias}
-    for name in ("previous", "remembered"):
-        value = getattr(state, name)
-        if value is not None:
-            tensors[name] = value
+    arrays: dict[str, np.ndarray] = {}
+    for number, entry in enumerate(state.entries):
+        arrays |= {f"entries.{number}.{name}": array for name, array in entry.memory.to_arrays().items()}
+    for target in state.targets:
+        prefix = f"targets.{target.object_id}"
+        arrays |= {f"{prefix}.reference.{name}": array for name, array in target.reference.to_arrays().items()}
+        arrays |= {f"{prefix}.last": target.last.mask, f"{prefix}.remembered": target.remembered.mask}
+    if state.signature is not None:
+        arrays["signature"] = state.signature
     meta = {
         "format": _FORMAT,
         "next_index": state.next_index,
         "size": state.size,
-        "object_ids": state.object_ids,
-        "pinned": len(state.pinned),
-        "recent": len(state.recent),
-        "remembered_index": state.remembered_index,
+        "together": state.together,
+        "entries": [
+            {
+                "objects": entry.object_ids,
+                "places": entry.places,
+                "index": entry.index,
+                "pinned": entry.memory.pinned,
+                "whole": entry.whole,
+            }
+            for entry in state.entries
+        ],
+        "targets": [
+            {
+                "object": target.object_id,
+                "window": asdict(target.window),
+                "last": asdict(target.last.view),
+                "remembered": asdict(target.remembered.view),
+                "remembered_index": target.remembered_index,
+                "missing": target.missing,
+                "last_seen": asdict(target.last_seen),
+            }
+            for target in state.targets
+        ],
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(
-            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
-            temporary,
-            metadata={"state": json.dumps(meta)},
-        )
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(contiguous, temporary, metadata={"state": json.dumps(meta)})
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         raise OutputError(f"{path}: the snapshot cannot be written ({error})") from error
 
 
-def load_state(path: Path, device: torch.device) -> TrackerState:
-    """Reads a state that `save_state` wrote.
+def load_state(path: Path, model: VideoModel) -> TrackerState:
+    """Reads a state that `save_state` wrote, for the model that it was written with.
 
     Raises:
         OutputError: The file is missing, damaged or of another version.
     """
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
+        with safe_open(path, framework="np") as file:
             meta: dict[str, Any] = json.loads((file.metadata() or {})["state"])
             if meta["format"] != _FORMAT:
                 raise OutputError(f"{path}: a snapshot of format {meta['format']}, this version reads {_FORMAT}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        groups = {
-            group: tuple(
-                FrameMemory(
-                    **{name: tensors[f"{group}.{number}.{name}"] for name in _MEMORY_TENSORS},
-                    pinned=group == "pinned",
-                )
-                for number in range(meta[group])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        entries = tuple(
+            MemoryEntry(
+                model.memory_from_arrays(_below(f"entries.{number}", arrays), pinned=bool(entry["pinned"])),
+                tuple(entry["objects"]),
+                tuple((float(x), float(y)) for x, y in entry["places"]),
+                int(entry["index"]),
+                bool(entry["whole"]),
             )
-            for group in ("pinned", "recent")
-        }
-        reference = None
-        if "reference.tokens" in tensors:
-            reference = PromptTokens(tensors["reference.tokens"], tensors["reference.bias"])
+            for number, entry in enumerate(meta["entries"])
+        )
         return TrackerState(
             next_index=meta["next_index"],
-            size=None if meta["size"] is None else tuple(meta["size"]),
-            object_ids=tuple(meta["object_ids"]),
-            pinned=groups["pinned"],
-            recent=groups["recent"],
-            reference=reference,
-            previous=tensors.get("previous"),
-            remembered=tensors.get("remembered"),
-            remembered_index=meta["remembered_index"],
+            size=None if meta["size"] is None else (meta["size"][0], meta["size"][1]),
+            targets=tuple(_target(fields, arrays, model) for fields in meta["targets"]),
+            entries=entries,
+            together=tuple(tuple(team) for team in meta["together"]),
+            signature=arrays.get("signature"),
         )
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (OSError, SafetensorError, KeyError, IndexError, ValueError, TypeError) as error:
         raise OutputError(f"{path}: not a readable tracker snapshot ({error})") from error
+
+
+def _target(fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray], model: VideoModel) -> Target:
+    prefix = f"targets.{fields['object']}"
+    return Target(
+        object_id=fields["object"],
+        reference=model.reference_from_arrays(_below(f"{prefix}.reference", arrays)),
+        window=Window(**fields["window"]),
+        last=SeenMask(View(**fields["last"]), arrays[f"{prefix}.last"]),
+        remembered=SeenMask(View(**fields["remembered"]), arrays[f"{prefix}.remembered"]),
+        remembered_index=fields["remembered_index"],
+        missing=fields["missing"],
+        last_seen=Window(**fields["last_seen"]),
+    )
+
+
+def _below(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays whose names start with the prefix, without it."""
+    start = f"{prefix}."
+    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}

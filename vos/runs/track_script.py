@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from seem_model.video_model import VideoModel
 from vos.export import find_formats
 from vos.prompts import Prompt, PromptScript
 from vos.runs.options import Observer, RunOptions
 from vos.runs.run import RunOutcome, TrackJob, run_job
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 
 
 def track_script(

@@ -23,22 +23,22 @@ _SUBSAMPLING = 2
 _DECIDED = 3.9
 
 
-def refine_edges(rgb: np.ndarray, logits: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def refine_edges(rgb: np.ndarray, logits: np.ndarray, mask: np.ndarray, *, short_side: int) -> np.ndarray:
     """Moves a mask's border to edges of the picture.
 
     Args:
         rgb: (H, W, 3) uint8.
         logits: (H, W) float32 mask logits at the picture's size.
         mask: (H, W) bool, the pixels that the object has so far; only its surroundings are looked at.
+        short_side: The shorter side in pixels of the frame that these are a part of; distances go with it.
 
     Returns:
         (H, W) float32 logits, a new array where something changed.
     """
-    height, width = logits.shape
-    radius = max(2, round(_RADIUS_OF_SHORT_SIDE * min(height, width)))
+    radius = max(2, round(_RADIUS_OF_SHORT_SIDE * short_side))
     # Windows reach two radii: the filter averages twice. Doubt further away from the mask has no border to move.
     reach = 2 * radius + _SUBSAMPLING
-    near = _box(mask.view(np.uint8), reach)
+    near = _box(mask.astype(np.uint8), reach)
     if logits[near].size == 0:
         return logits
     undecided = np.zeros(logits.shape, np.uint8)
@@ -52,7 +52,7 @@ def refine_edges(rgb: np.ndarray, logits: np.ndarray, mask: np.ndarray) -> np.nd
     own = logits[box]
     # Where the network is certain and the filter agrees, the network's number stays: it decides between objects.
     keep = (np.abs(own) >= _DECIDED) & ((own > 0) == (filtered > 0.5))
-    keep |= _thin(mask[box], max(1, round(_THIN_OF_SHORT_SIDE * min(height, width))))
+    keep |= _thin(mask[box], max(1, round(_THIN_OF_SHORT_SIDE * short_side)))
     refined = logits.copy()
     refined[box] = np.where(keep, own, np.log(filtered / (1 - filtered)))
     return refined

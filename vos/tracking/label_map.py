@@ -3,69 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from torch import Tensor
 
+from vos.tracking.competition import margins, sigmoid
 from vos.tracking.edges import refine_edges
+from vos.tracking.view import View
 
 
-def label_map(
-    logits: Tensor,
-    shown: Tensor,
-    object_ids: Sequence[int],
-    size: tuple[int, int],
-    exact: Mapping[int, np.ndarray],
-    rgb: np.ndarray,
-) -> np.ndarray:
-    """(H, W) uint16: every pixel goes to the object that wins the soft aggregation there, or to the background.
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """What one object has to say about the pixels of its view.
+
+    Attributes:
+        object_id: Whose.
+        view: Where.
+        margin: (h, w) float32 on the view's mask grid: how far the object's logit lies above the background's.
+    """
+
+    object_id: int
+    view: View
+    margin: np.ndarray
+
+
+def patches_of(view: View, object_ids: Sequence[int], logits: np.ndarray, shown: Sequence[bool]) -> list[Patch]:
+    """Patches of the objects that share a view; those that are not shown do not compete.
 
     Args:
-        logits: (N, h, w) of each object alone.
-        shown: (N,) bool; objects that are not shown get no pixels.
-        object_ids: The N ids.
-        size: Height and width of the result.
+        view: The view.
+        object_ids: The N objects.
+        logits: (N, h, w) of each alone.
+        shown: N flags.
+    """
+    rows = [row for row, is_shown in enumerate(shown) if is_shown]
+    own = margins(logits[rows])
+    return [Patch(object_ids[row], view, own[number]) for number, row in enumerate(rows)]
+
+
+def label_map(patches: Sequence[Patch], exact: Mapping[int, np.ndarray], rgb: np.ndarray) -> np.ndarray:
+    """(H, W) uint16: every pixel goes to the object that wins the soft aggregation there, or to the background.
+
+    Only differences of logits have to be resized: soft aggregation orders the objects at a pixel as their odds do.
+
+    Args:
+        patches: At most one per object.
         exact: (H, W) bool masks that the user gave for some objects; they are kept to the pixel.
         rgb: (H, W, 3) uint8 picture, to whose edges the borders of the other masks move.
-
-    Soft aggregation (Oh et al., ICCV 2019, eq. 5) orders the objects at a pixel as their odds do, and the background
-    has the odds of the product of the complements, so only differences of logits have to be resized.
     """
-    height, width = size
-    labels = np.zeros(size, np.uint16)
-    inferred = [i for i, object_id in enumerate(object_ids) if bool(shown[i]) and object_id not in exact]
-    if inferred:
-        own = logits[inferred].float()
-        # log p(background) = sum of log(1 - p) = -sum of softplus(logit); its own logit follows.
-        log_background = -own.clamp(-30, 30).exp().log1p().sum(0)
-        background_logit = log_background - (-log_background.exp()).log1p().clamp(min=-30)
-        small = (own - background_logit).cpu().numpy()
-        # Cubic keeps more of what is a cell or two wide.
-        margins = [cv2.resize(margin, (width, height), interpolation=cv2.INTER_CUBIC) for margin in small]
-        owner = _owner(margins)
-        refined = [refine_edges(rgb, margin, owner == row + 1) for row, margin in enumerate(margins)]
-        ids = np.array([0, *(object_ids[slot] for slot in inferred)], np.uint16)
-        labels = ids[_owner(refined)]
+    size = rgb.shape[:2]
+    # Cubic keeps more of what is a cell or two wide.
+    large = [(patch.view.box, patch.view.enlarge(patch.margin)) for patch in patches]
+    owner = _owner(large, size)
+    refined = [
+        (box, refine_edges(rgb[box], margin, owner[box] == number, short_side=min(size)))
+        for number, (box, margin) in enumerate(large, 1)
+    ]
+    ids = np.array([0, *(patch.object_id for patch in patches)], np.uint16)
+    labels: np.ndarray = ids[_owner(refined, size)]
     for object_id in sorted(exact):
         labels[exact[object_id]] = object_id
     return labels
 
 
-def _owner(margins: Sequence[np.ndarray]) -> np.ndarray:
-    """(H, W) int32: 1 + the number of the largest margin over the background, 0 where none is positive."""
-    owner = np.zeros(margins[0].shape, np.int32)
-    best = np.zeros(margins[0].shape, np.float32)
-    for number, margin in enumerate(margins, 1):
-        wins = margin > best
-        owner[wins] = number
-        np.maximum(best, margin, out=best)
+def _owner(large: Sequence[tuple[tuple[slice, slice], np.ndarray]], size: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint16: 1 + the number of the largest margin over the background, 0 where none is positive."""
+    owner = np.zeros(size, np.uint16)
+    best = np.zeros(size, np.float32)
+    for number, (box, margin) in enumerate(large, 1):
+        wins = margin > best[box]
+        owner[box][wins] = number
+        best[box][wins] = margin[wins]
     return owner
 
 
-def soft_masks(logits: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """(N, H, W) float32 probabilities of each object alone, at source size."""
-    height, width = size
-    small = logits.float().sigmoid().cpu().numpy()
-    resized = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR) for mask in small]
-    return np.stack(resized) if resized else np.zeros((0, height, width), np.float32)
+def soft_mask(view: View, logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) float32 probabilities of one object alone, at source size; 0 outside of its view."""
+    mask = np.zeros(size, np.float32)
+    mask[view.box] = view.enlarge(sigmoid(logits), cv2.INTER_LINEAR)
+    return mask

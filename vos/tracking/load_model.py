@@ -1,60 +1,18 @@
-"""What the tracker asks of a model, and where models come from."""
+"""Where models come from: a table of names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from seem_model.video_model import VideoModel
 from seem_model.zoo import RELEASES
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
-
-    from seem_model.compact.decoder import PromptTokens
-    from seem_model.compact.memory import FrameMemory
-    from seem_model.compact.pyramid import ImageFeatures
-    from seem_model.compact.video import FrameDecode, PromptMaps, ReferencePicture
-
-
-class VideoModel(Protocol):
-    """A stateless model of one frame. Masks on the model's own grid are float (N, h, w) in [0, 1]."""
-
-    name: str
-    weights_sha256: str
-    short_side: int
-    device: torch.device
-    reads_text: bool
-
-    def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
-        """(H, W, 3) uint8 RGB -> everything later calls need of the picture."""
-
-    def shrink_masks(self, features: ImageFeatures, masks: Sequence[np.ndarray]) -> Tensor:
-        """(H, W) bool masks -> (N, h, w)."""
-
-    def masks_from_prompts(self, features: ImageFeatures, prompts: Sequence[PromptMaps]) -> Tensor:
-        """Prompts of N objects -> (N, h, w)."""
-
-    def masks_from_descriptions(
-        self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
-    ) -> Tensor:
-        """N objects in words, or as other pictures show them -> (N, h, w)."""
-
-    def reference(self, features: ImageFeatures, masks: Tensor) -> PromptTokens:
-        """Referring visual prompt: tokens of N objects in their annotated frame, kept for ever."""
-
-    def remember(self, features: ImageFeatures, masks: Tensor, *, pinned: bool, valid: Tensor) -> FrameMemory:
-        """What later frames may read of this one."""
-
-    def decode(
-        self, features: ImageFeatures, memory: Sequence[FrameMemory], reference: PromptTokens, previous: Tensor
-    ) -> FrameDecode:
-        """Masks, presence and agreement of N objects."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -87,8 +45,7 @@ def _load_compact(device: torch.device, weights: Path | None, short_side: int) -
 def _load_released(name: str, device: torch.device, weights: Path | None, short_side: int) -> VideoModel:
     from seem_model.released_video import TrackableSeem
 
-    # Its features are of a type of its own; the tracker only hands them back.
-    return cast("VideoModel", TrackableSeem.load(name, device=device, weights=weights, short_side=short_side))
+    return TrackableSeem.load(name, device=device, weights=weights, short_side=short_side)
 
 
 MODELS: dict[str, Callable[[torch.device, Path | None, int], VideoModel]] = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from seem_model.video_model import VideoModel
 from vos.errors import PromptError, VideoError
 from vos.prompts import Prompt, PromptScript
 from vos.results import FrameResult
-from vos.tracking.load_model import VideoModel
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.schedule import TrackingPlan, plan_of
 from vos.tracking.tracker import VideoTracker

@@ -1,48 +1,59 @@
 """VideoTracker: one frame in, one result out. The caller owns the frames; the tracker owns what it remembers.
 
-The way of a frame: encode the picture, decode all known objects together from memory, let prompts of this frame
-override, let objects compete for pixels, bring the winner map to source size, remember the frame if it is good.
+The way of a frame: choose where to look for each object, encode these views, decode the objects of each view from
+memory, let prompts of this frame override, let objects compete for pixels, bring the winners to source size, remember
+the views that are good, and choose where to look next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from seem_model.aggregation import aggregate
+from seem_model.video_model import Features, VideoModel
 from vos.errors import PromptError, VideoError
-from vos.prompts import Mask, Prompt, VisualPrompt
-from vos.prompts.maps import description_of, prompt_maps
+from vos.prompts import Prompt
 from vos.results import FrameResult
-from vos.tracking.label_map import label_map, soft_masks
-from vos.tracking.load_model import VideoModel, load_model
-from vos.tracking.memory_bank import MemoryPolicy, MemoryPrompts
+from vos.tracking.annotation import Annotation, annotate
+from vos.tracking.competition import aggregate, logit, sigmoid
+from vos.tracking.cuts import is_cut, signature_of
+from vos.tracking.label_map import Patch, label_map, patches_of, soft_mask
+from vos.tracking.load_model import load_model
+from vos.tracking.memory_bank import MemoryBank, MemoryEntry, MemoryPolicy
+from vos.tracking.sharing import SharedView, share_views
+from vos.tracking.target import SeenMask, Target, TrackerState
+from vos.tracking.view import View
+from vos.tracking.windows import Frame, Window, WindowPolicy, box_of, follow, search
 
-if TYPE_CHECKING:
-    from seem_model.compact.decoder import PromptTokens
-    from seem_model.compact.memory import FrameMemory
-    from seem_model.compact.pyramid import ImageFeatures
+# Frames without an object after which it is no longer expected where it was.
+_PATIENCE = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackerState:
-    """Everything a tracker knows between two frames; tensors are shared with the tracker and never changed in place."""
+@dataclass(slots=True)
+class _Sighting:
+    """Objects of one view of the frame in hand.
 
-    next_index: int
-    size: tuple[int, int] | None
+    Attributes:
+        view, features: The view.
+        object_ids: The N objects.
+        logits: (N, h, w) of each alone.
+        presence: (N,) in [0, 1].
+        trusted: (N,) bool, good enough to be remembered.
+        masks: (N, h, w) after all objects of the frame have competed.
+        neighbours: (K, h, w) masks of objects of other views that reach into this one.
+    """
+
+    view: View
+    features: Features
     object_ids: tuple[int, ...]
-    pinned: tuple[FrameMemory, ...]
-    recent: tuple[FrameMemory, ...]
-    reference: PromptTokens | None
-    previous: Tensor | None
-    remembered: Tensor | None
-    remembered_index: int
+    logits: np.ndarray
+    presence: np.ndarray
+    trusted: np.ndarray
+    masks: np.ndarray
+    neighbours: np.ndarray
 
 
 class VideoTracker:
@@ -51,6 +62,7 @@ class VideoTracker:
     Args:
         model: A loaded model, or the name of one.
         policy: When frames are remembered.
+        windows: How windows follow the objects.
         absent_below: An object whose presence falls below this probability gets no pixels in that frame.
         paint_absent: Whether absent objects get the model's pixels all the same. Only `labels` change by it: memory
             and competition in the frames after treat an absent object as absent.
@@ -72,36 +84,36 @@ class VideoTracker:
         model: VideoModel | str = "compact",
         *,
         policy: MemoryPolicy | None = None,
+        windows: WindowPolicy | None = None,
         absent_below: float = 0.5,
         paint_absent: bool = False,
         keep_soft_masks: bool = False,
     ) -> None:
         self.model: VideoModel = load_model(model) if isinstance(model, str) else model
         self.policy = policy or MemoryPolicy()
+        self.windows = windows or WindowPolicy()
+        if not self.model.uses_windows:
+            self.windows = replace(self.windows, follow=False)
         self.absent_below = absent_below
         self.paint_absent = paint_absent
         self.keep_soft_masks = keep_soft_masks
-        self._memory = MemoryPrompts(self.policy)
-        self._object_ids: tuple[int, ...] = ()
-        self._reference: PromptTokens | None = None
-        self._previous: Tensor | None = None
-        # Masks of the last frame that went into memory, and its index.
-        self._remembered: Tensor | None = None
-        self._remembered_index = 0
+        self._bank = MemoryBank(self.policy)
+        self._targets: dict[int, Target] = {}
+        self._together: tuple[tuple[int, ...], ...] = ()
+        self._signature: np.ndarray | None = None
         self._size: tuple[int, int] | None = None
         self._next_index = 0
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         """Objects being tracked, ascending."""
-        return self._object_ids
+        return tuple(self._targets)
 
     @property
     def next_index(self) -> int:
         """Index of the frame that the next `step` takes."""
         return self._next_index
 
-    @torch.inference_mode()
     def step(
         self,
         rgb: np.ndarray,
@@ -124,39 +136,44 @@ class VideoTracker:
             VideoError: The frame is not a picture, or not of the size of the frames before.
         """
         size = self._check_frame(rgb)
-        height, width = size
-        if not prompts and not self._object_ids:
+        if not prompts and not self._targets:
             raise PromptError(
                 f"frame {self._next_index} has no prompt and no object is being tracked yet; "
                 "pass at least one prompt with the first frame"
             )
         for prompt in prompts:
-            prompt.check(width, height)
-        features = self.model.encode_image(rgb)
+            prompt.check(size[1], size[0])
+        frame = Frame(*size, tuple(self.model.input_sizes(*size)))
+        signature = signature_of(rgb)
+        cut = self._signature is not None and is_cut(self._signature, signature)
+        if cut:
+            self._bank.forget_recent()
 
-        logits, presence, trusted = self._decode_known(features)
-        exact: dict[int, np.ndarray] = {}
-        if prompts:
-            logits, presence, exact = self._apply_prompts(features, prompts, size, logits, presence)
-        masks = _visible(logits, presence, self.absent_below)
-        if prompts:
-            self._remembered, self._remembered_index = masks, self._next_index
-        elif self._is_due(masks) and bool(trusted.any()):
-            self._memory.add(self.model.remember(features, masks, pinned=False, valid=trusted))
-            self._remembered, self._remembered_index = masks, self._next_index
-        self._previous = masks
+        # Nothing of the tracker changes before all prompts are understood: one that cannot be used leaves no trace.
+        annotation = annotate(self.model, rgb, prompts, frame, self.windows) if prompts else Annotation()
+        prompted = {object_id for view in annotation.views for object_id in view.object_ids}
+        sightings = self._decode_known(rgb, frame, [i for i in self._targets if i not in prompted], cut=cut)
+        tracked = len(sightings)
+        sightings += [
+            self._sighting_of(view.view, view.features, view.object_ids, view.masks) for view in annotation.views
+        ]
+        self._compete(sightings)
 
-        shown = (presence >= self.absent_below) | self.paint_absent
-        labels = label_map(logits, shown, self._object_ids, size, exact, rgb)
-        result = FrameResult(
-            index=self._next_index,
-            pts=self._next_index if pts is None else pts,
-            time_base=time_base,
-            labels=labels,
-            object_ids=self._object_ids,
-            presence=tuple(round(float(p), 6) for p in presence),
-            soft_masks=soft_masks(logits, size) if self.keep_soft_masks else None,
-        )
+        self._remember(sightings[:tracked])
+        for sighting in sightings[:tracked]:
+            self._follow(sighting, frame)
+        for sighting, view in zip(sightings[tracked:], annotation.views, strict=True):
+            self._pin(sighting, view.windows)
+        if annotation.whole is not None:
+            whole = annotation.whole
+            memory = self.model.encode_memory(whole.features, whole.masks, pinned=True)
+            places = tuple(_place_of(mask, whole.view) for mask in whole.masks)
+            self._bank.add(MemoryEntry(memory, whole.object_ids, places, self._next_index, whole=True))
+        self._targets = dict(sorted(self._targets.items()))
+        self._together = tuple(sighting.object_ids for sighting in sightings)
+        self._signature = signature
+
+        result = self._result(sightings, annotation, rgb, pts=pts, time_base=time_base)
         self._size = size
         self._next_index += 1
         return result
@@ -172,7 +189,7 @@ class VideoTracker:
             VideoError: As `step`.
         """
         size = self._check_frame(rgb)
-        if self._object_ids:
+        if self._targets:
             raise PromptError(f"frame {self._next_index} cannot be skipped: objects are being tracked; call step")
         result = FrameResult(
             index=self._next_index,
@@ -184,6 +201,7 @@ class VideoTracker:
             soft_masks=np.zeros((0, *size), np.float32) if self.keep_soft_masks else None,
         )
         self._size = size
+        self._signature = None
         self._next_index += 1
         return result
 
@@ -193,40 +211,31 @@ class VideoTracker:
         Raises:
             PromptError: No such object.
         """
-        if object_id not in self._object_ids:
-            known = ", ".join(map(str, self._object_ids)) or "none"
+        if object_id not in self._targets:
+            known = ", ".join(map(str, self._targets)) or "none"
             raise PromptError(f"object {object_id} is not being tracked; tracked objects: {known}")
-        self._set_objects(tuple(i for i in self._object_ids if i != object_id))
+        del self._targets[object_id]
+        self._bank.forget(object_id)
 
     def snapshot(self) -> TrackerState:
         """The state between two frames. Cheap: nothing is copied."""
         return TrackerState(
             next_index=self._next_index,
             size=self._size,
-            object_ids=self._object_ids,
-            pinned=tuple(frame for frame in self._memory.frames if frame.pinned),
-            recent=tuple(frame for frame in self._memory.frames if not frame.pinned),
-            reference=self._reference,
-            previous=self._previous,
-            remembered=self._remembered,
-            remembered_index=self._remembered_index,
+            targets=tuple(self._targets.values()),
+            entries=self._bank.entries,
+            together=self._together,
+            signature=self._signature,
         )
 
     def restore(self, state: TrackerState) -> None:
         """Goes back to a state of a tracker with the same model: the next step gives what it gave then."""
         self._next_index = state.next_index
         self._size = state.size
-        self._object_ids = state.object_ids
-        self._memory.replace(state.pinned, state.recent)
-        self._reference = state.reference
-        self._previous = state.previous
-        self._remembered = state.remembered
-        self._remembered_index = state.remembered_index
-
-    def _is_due(self, masks: Tensor) -> bool:
-        if self._remembered is None:
-            return True
-        return self._memory.is_due(self._next_index, masks, self._remembered_index, self._remembered)
+        self._targets = {target.object_id: target for target in state.targets}
+        self._bank = MemoryBank(self.policy, state.entries)
+        self._together = state.together
+        self._signature = state.signature
 
     def _check_frame(self, rgb: np.ndarray) -> tuple[int, int]:
         if not isinstance(rgb, np.ndarray):
@@ -247,96 +256,171 @@ class VideoTracker:
             )
         return size
 
-    def _decode_known(self, features: ImageFeatures) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N, h, w), presence (N,) and trust (N,) of the objects already tracked."""
-        if not self._object_ids or self._reference is None or self._previous is None:
-            height, width = features.mask_features.shape[-2:]
-            empty = features.mask_features.new_zeros(0)
-            return empty.view(0, 1, 1).expand(0, height, width), empty, empty.bool()
-        decoded = self.model.decode(features, self._memory.frames, self._reference, self._previous)
-        return decoded.mask_logits, decoded.presence, self._memory.trusted(decoded)
+    def _decode_known(self, rgb: np.ndarray, frame: Frame, object_ids: Sequence[int], *, cut: bool) -> list[_Sighting]:
+        """Looks for objects that are tracked already."""
+        if not object_ids:
+            return []
+        windows = {i: frame.everything if cut else self._targets[i].window for i in object_ids}
+        shared = share_views(windows, frame, self.windows, self._together)
+        crops = [own.view.crop(rgb) for own in shared]
+        encoded: dict[int, Features] = {}
+        # Views of one size are encoded together.
+        for shape in dict.fromkeys(crop.shape for crop in crops):
+            rows = [row for row, crop in enumerate(crops) if crop.shape == shape]
+            encoded |= zip(rows, self.model.encode_images([crops[row] for row in rows]), strict=True)
+        return [self._decode(own, encoded[row], cut=cut) for row, own in enumerate(shared)]
 
-    def _apply_prompts(
-        self,
-        features: ImageFeatures,
-        prompts: Sequence[Prompt],
-        size: tuple[int, int],
-        logits: Tensor,
-        presence: Tensor,
-    ) -> tuple[Tensor, Tensor, dict[int, np.ndarray]]:
-        """Gives prompted objects the mask of their prompt and pins this frame for them."""
-        height, width = size
-        known = self._object_ids
-        by_object: dict[int, list[Prompt]] = {}
-        for prompt in prompts:
-            by_object.setdefault(prompt.object_id, []).append(prompt)
-        descriptions = {object_id: description_of(own) for object_id, own in by_object.items()}
-        described = {object_id: value for object_id, value in descriptions.items() if value is not None}
-        exact = {
-            object_id: np.logical_or.reduce([prompt.pixels for prompt in own if isinstance(prompt, Mask)])
-            for object_id, own in by_object.items()
-            if any(isinstance(prompt, Mask) for prompt in own)
-        }
-        to_segment = [object_id for object_id in by_object if object_id not in exact and object_id not in described]
-        maps = [
-            prompt_maps([prompt for prompt in by_object[object_id] if isinstance(prompt, VisualPrompt)], width, height)
-            for object_id in to_segment
+    def _decode(self, shared: SharedView, features: Features, *, cut: bool) -> _Sighting:
+        """Masks of the objects of one view, from memory."""
+        view, object_ids, size = shared.view, shared.object_ids, features.mask_size
+        targets = [self._targets[object_id] for object_id in object_ids]
+        previous = np.stack([target.last.on(view, size) for target in targets])
+        if cut:
+            previous[:] = 0
+        # Who is still seen decides: a lost object beside it is looked for by its annotated views.
+        searching = cut or all(target.missing >= _PATIENCE for target in targets)
+        entries = self._bank.entries_for(object_ids, whole=searching)
+        places = {t.object_id: view.from_middle(t.window.x, t.window.y) for t in targets}
+        decoded = self.model.decode(
+            features,
+            [entry.read_for(object_ids) for entry in entries],
+            self.model.join_references([target.reference for target in targets]),
+            previous,
+            shifts=None if searching else [entry.shift_to(places) for entry in entries],
+        )
+        return _Sighting(
+            view,
+            features,
+            object_ids,
+            decoded.mask_logits,
+            decoded.presence,
+            self.policy.trusts(decoded),
+            masks=decoded.mask_logits,
+            neighbours=decoded.mask_logits[:0],
+        )
+
+    def _sighting_of(self, view: View, features: Features, object_ids: tuple[int, ...], masks: np.ndarray) -> _Sighting:
+        """Objects whose masks in a view come from prompts."""
+        count = len(object_ids)
+        return _Sighting(
+            view,
+            features,
+            object_ids,
+            logit(masks),
+            np.ones(count, np.float32),
+            np.ones(count, bool),
+            masks=masks,
+            neighbours=masks[:0],
+        )
+
+    def _compete(self, sightings: Sequence[_Sighting]) -> None:
+        """Gives every sighting its masks after competition, also with objects of other views; none to the absent."""
+        own = [
+            sigmoid(sighting.logits) * (sighting.presence >= self.absent_below)[:, None, None] for sighting in sightings
         ]
-        drawn: dict[int, Tensor] = {}
-        if described:
-            found = self.model.masks_from_descriptions(features, list(described.values()))
-            drawn |= zip(described, found, strict=True)
+        for sighting, masks in zip(sightings, own, strict=True):
+            size = sighting.features.mask_size
+            others = [
+                other.view.transfer(theirs, sighting.view, size)
+                for other, theirs in zip(sightings, own, strict=True)
+                if other is not sighting and other.view.overlaps(sighting.view)
+            ]
+            together = aggregate(np.concatenate([masks, *others]).astype(np.float32))
+            sighting.masks, sighting.neighbours = together[: len(masks)], together[len(masks) :]
 
-        # Nothing of the tracker has changed up to here: a prompt that cannot be used leaves no trace.
-        self._set_objects(tuple(sorted({*known, *by_object})))
-        slots = [known.index(i) if i in known else None for i in self._object_ids]
-        logits, presence = _pick(logits, slots), _pick(presence, slots)
-        if exact:
-            drawn |= zip(exact, self.model.shrink_masks(features, list(exact.values())), strict=True)
-        if to_segment:
-            drawn |= zip(to_segment, self.model.masks_from_prompts(features, maps), strict=True)
+    def _remember(self, sightings: Sequence[_Sighting]) -> None:
+        """Keeps the views of tracked objects that are due and good."""
+        for sighting in sightings:
+            size = sighting.features.mask_size
+            due = False
+            for row, object_id in enumerate(sighting.object_ids):
+                target = self._targets[object_id]
+                last = target.remembered.on(sighting.view, size)
+                due |= self.policy.is_due(self._next_index, target.remembered_index, sighting.masks[row], last)
+            rows = np.flatnonzero(sighting.trusted).tolist()
+            if not due or not rows:
+                continue
+            self._keep(sighting, rows, pinned=False)
+            for row, object_id in enumerate(sighting.object_ids):
+                seen = SeenMask(sighting.view, sighting.masks[row])
+                target = replace(self._targets[object_id], remembered=seen, remembered_index=self._next_index)
+                self._targets[object_id] = target
 
-        prompted = [self._object_ids.index(i) for i in by_object]
-        for object_id, slot in zip(by_object, prompted, strict=True):
-            logits[slot] = torch.logit(drawn[object_id].clamp(1e-4, 1 - 1e-4))
-            presence[slot] = 1.0
-        masks_now = logits.sigmoid()
-        valid = torch.zeros(len(self._object_ids), dtype=torch.bool, device=logits.device)
-        valid[prompted] = True
-        self._memory.pin(self.model.remember(features, masks_now, pinned=True, valid=valid))
-        tokens = self.model.reference(features, masks_now[prompted])
-        if self._reference is None:
-            self._reference = tokens.select([prompted.index(i) for i in range(len(self._object_ids))])
-        else:
-            self._reference = self._reference.replace(prompted, tokens)
-        return logits, presence, exact
+    def _keep(self, sighting: _Sighting, rows: Sequence[int], *, pinned: bool) -> None:
+        """Puts a view into memory for some of its objects."""
+        everyone = np.concatenate([sighting.masks, sighting.neighbours])
+        memory = self.model.encode_memory(sighting.features, everyone, pinned=pinned)
+        places = [_place_of(sighting.masks[row], sighting.view) for row in rows]
+        ids = [sighting.object_ids[row] for row in rows]
+        self._bank.add(MemoryEntry(memory.select(rows), tuple(ids), tuple(places), self._next_index))
 
-    def _set_objects(self, object_ids: tuple[int, ...]) -> None:
-        """Changes the list of objects everywhere it is kept."""
-        old = self._object_ids
-        if object_ids == old:
-            return
-        slots = [old.index(i) if i in old else None for i in object_ids]
-        self._object_ids = object_ids
-        self._memory.reindex(slots)
-        if self._reference is not None:
-            self._reference = self._reference.select(slots)
-        if self._previous is not None:
-            self._previous = _pick(self._previous, slots)
-        if self._remembered is not None:
-            self._remembered = _pick(self._remembered, slots)
+    def _follow(self, sighting: _Sighting, frame: Frame) -> None:
+        """Updates the tracked objects of a view, and decides where to look for them next."""
+        for row, object_id in enumerate(sighting.object_ids):
+            target = self._targets[object_id]
+            box = box_of(sighting.masks[row], sighting.view)
+            last = SeenMask(sighting.view, sighting.masks[row])
+            if box is None:
+                missing = target.missing + 1
+                window = search(target.last_seen, missing, frame, self.windows)
+                self._targets[object_id] = replace(target, last=last, missing=missing, window=window)
+            else:
+                window = follow(target.last_seen, box, frame, self.windows)
+                self._targets[object_id] = replace(target, last=last, missing=0, window=window, last_seen=window)
+
+    def _pin(self, sighting: _Sighting, windows: Sequence[Window]) -> None:
+        """Takes prompted objects over, and pins their view for ever."""
+        self._keep(sighting, range(len(sighting.object_ids)), pinned=True)
+        reference = self.model.encode_reference(sighting.features, sighting.masks)
+        for row, object_id in enumerate(sighting.object_ids):
+            seen = SeenMask(sighting.view, sighting.masks[row])
+            self._targets[object_id] = Target(
+                object_id,
+                reference.select([row]),
+                windows[row],
+                last=seen,
+                remembered=seen,
+                remembered_index=self._next_index,
+                missing=0,
+                last_seen=windows[row],
+            )
+
+    def _result(
+        self,
+        sightings: Sequence[_Sighting],
+        annotation: Annotation,
+        rgb: np.ndarray,
+        *,
+        pts: int | None,
+        time_base: Fraction,
+    ) -> FrameResult:
+        patches: list[Patch] = []
+        presence: dict[int, float] = {}
+        soft: dict[int, np.ndarray] = {}
+        size = (rgb.shape[0], rgb.shape[1])
+        for sighting in sightings:
+            for row, object_id in enumerate(sighting.object_ids):
+                presence[object_id] = round(float(sighting.presence[row]), 6)
+                if self.keep_soft_masks:
+                    soft[object_id] = soft_mask(sighting.view, sighting.logits[row], size)
+            shown = [
+                object_id not in annotation.exact and (self.paint_absent or sighting.presence[row] >= self.absent_below)
+                for row, object_id in enumerate(sighting.object_ids)
+            ]
+            patches += patches_of(sighting.view, sighting.object_ids, sighting.logits, shown)
+        ids = self.object_ids
+        return FrameResult(
+            index=self._next_index,
+            pts=self._next_index if pts is None else pts,
+            time_base=time_base,
+            labels=label_map(patches, annotation.exact, rgb),
+            object_ids=ids,
+            presence=tuple(presence[object_id] for object_id in ids),
+            soft_masks=np.stack([soft[i] for i in ids]) if self.keep_soft_masks else None,
+        )
 
 
-def _pick(x: Tensor, slots: Sequence[int | None]) -> Tensor:
-    """Rows of `x` by slot, zeros for None."""
-    rows = x.new_zeros(len(slots), *x.shape[1:])
-    for row, slot in enumerate(slots):
-        if slot is not None:
-            rows[row] = x[slot]
-    return rows
-
-
-def _visible(logits: Tensor, presence: Tensor, absent_below: float) -> Tensor:
-    """Mask probabilities after objects have competed for pixels; nothing for absent objects."""
-    own = logits.sigmoid() * (presence >= absent_below).to(logits.dtype)[:, None, None]
-    return aggregate(own[None])[0, 1:]
+def _place_of(mask: np.ndarray, view: View) -> tuple[float, float]:
+    """Where the middle of an object is, in input pixels from the middle of its view; there itself if it is empty."""
+    box = box_of(mask, view)
+    return (0.0, 0.0) if box is None else view.from_middle((box.left + box.right) / 2, (box.top + box.bottom) / 2)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from vos.tracking.load_model import VideoModel
+from seem_model.video_model import VideoModel
 
 T = TypeVar("T")
 

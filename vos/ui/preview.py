@@ -1,73 +1,63 @@
 """The first mask: what the prompts of one frame give on that frame, within a moment of drawing them.
 
-The picture is encoded once and its features are kept for the newest few frames, so that a further stroke on the same
-frame costs only the decoder. The mask is the one that tracking will give for a frame on which every object is prompted;
-beside objects that are only tracked there, prompted ones win every pixel, which tracking decides by probability.
+Views are encoded once and their features are kept for the newest few, so that a further stroke on the same frame costs
+only the decoder. The mask is the one that tracking will give for a frame on which every object is prompted; beside
+objects that are only tracked there, prompted ones win every pixel, which tracking decides by probability.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from seem_model.video_model import Features, VideoModel
 from vos.prompts import Prompt
-from vos.tracking.load_model import VideoModel
 from vos.tracking.tracker import VideoTracker
+from vos.tracking.view import whole_frame
 
-if TYPE_CHECKING:
-    from seem_model.compact.pyramid import ImageFeatures
-
-_KEPT_FRAMES = 6
+_KEPT_VIEWS = 12
 
 
-class EncodedFrames:
-    """Features of the newest few frames that were looked at; used by the one thread that owns the model."""
+class EncodeCache:
+    """A model that keeps the features of the newest few views it has seen; used by the one thread that owns it."""
 
     def __init__(self, model: VideoModel) -> None:
-        self.model = model
-        self._kept: OrderedDict[int, ImageFeatures] = OrderedDict()
-
-    def get(self, index: int, rgb: np.ndarray) -> ImageFeatures:
-        """Features of frame `index`, which is (H, W, 3) uint8 `rgb`."""
-        import torch
-
-        found = self._kept.get(index)
-        if found is None:
-            with torch.inference_mode():
-                found = self._kept[index] = self.model.encode_image(rgb)
-            while len(self._kept) > _KEPT_FRAMES:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(index)
-        return found
-
-
-class _Encoded:
-    """The model, but for one picture whose features are there already."""
-
-    def __init__(self, model: VideoModel, features: ImageFeatures) -> None:
         self._model = model
-        self._features = features
+        self._kept: OrderedDict[bytes, Features] = OrderedDict()
 
-    def encode_image(self, rgb: np.ndarray) -> ImageFeatures:
-        return self._features
+    def encode_images(self, views: Sequence[np.ndarray]) -> list[Features]:
+        """As the model's own, from memory where possible."""
+        return [self._encode(view) for view in views]
+
+    def encode_whole(self, rgb: np.ndarray) -> None:
+        """Encodes all of a (H, W, 3) uint8 frame ahead of time: the first look of a point."""
+        height, width = rgb.shape[:2]
+        self._encode(whole_frame(height, width, self._model.input_sizes(height, width)[0]).crop(rgb))
+
+    def _encode(self, view: np.ndarray) -> Features:
+        key = hashlib.blake2b(view.tobytes(), digest_size=16).digest() + str(view.shape).encode()
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        else:
+            self._kept[key] = self._model.encode_images([view])[0]
+            while len(self._kept) > _KEPT_VIEWS:
+                self._kept.popitem(last=False)
+        return self._kept[key]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
 
-def first_mask(
-    encoded: EncodedFrames, index: int, rgb: np.ndarray, prompts: Sequence[Prompt], tracked: np.ndarray | None
-) -> np.ndarray:
+def first_mask(model: VideoModel, rgb: np.ndarray, prompts: Sequence[Prompt], tracked: np.ndarray | None) -> np.ndarray:
     """Masks of a prompted frame.
 
     Args:
-        encoded: The model and what it knows of pictures.
-        index: Frame index.
-        rgb: (H, W, 3) uint8, that frame.
+        model: The model; an `EncodeCache` answers further strokes faster.
+        rgb: (H, W, 3) uint8, the frame.
         prompts: All prompts on it.
         tracked: (H, W) labels that tracking has found there before, or None.
 
@@ -77,8 +67,7 @@ def first_mask(
     Raises:
         PromptError: A prompt does not fit the frame, or the model cannot read its kind.
     """
-    tracker = VideoTracker(_Encoded(encoded.model, encoded.get(index, rgb)))
-    labels = tracker.step(rgb, prompts).labels
+    labels = VideoTracker(model).step(rgb, prompts).labels
     if tracked is None:
         return labels
     prompted = [prompt.object_id for prompt in prompts]

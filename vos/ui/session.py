@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seem_model.video_model import VideoModel
 from vos.errors import OutputError, PromptError, UsageError, exit_code_of
 from vos.files.json_node import JsonNode
 from vos.prompts import Box, Prompt, PromptScript
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
 from vos.runs.options import Observer
-from vos.tracking.load_model import VideoModel
 from vos.ui.document import History, apply_edit
 from vos.ui.exports import export_masks
 from vos.ui.frames import FrameStore

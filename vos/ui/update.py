@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from seem_model.video_model import VideoModel
 from vos.errors import OutputError
 from vos.prompts import PromptScript
 from vos.runs.correction import CorrectionReport, revise_run
 from vos.runs.folder import OutputFolder
 from vos.runs.options import SNAPSHOT_EVERY, Observer, RunOptions
 from vos.runs.run import RunOutcome, TrackJob, run_job
-from vos.tracking.load_model import VideoModel
 
 UpdateMode = Literal["start", "resume", "correct"]
 

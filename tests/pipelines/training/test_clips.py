@@ -16,7 +16,7 @@ from pipelines.training.smoke import make_pictures
 from pipelines.training.synthesis import ClipSynthesizer
 from pipelines.training.thin_parts import add_thin_parts
 from pipelines.training.variations import ThinPlate, Variations, zoom_frames
-from seem_model.compact.prompting import PromptKind
+from seem_model.video_model import PromptKind
 
 
 @pytest.fixture(scope="module")

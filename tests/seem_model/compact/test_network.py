@@ -8,13 +8,13 @@ import torch
 from seem_model.aggregation import aggregate
 from seem_model.compact.memory import FrameMemory
 from seem_model.compact.model import CompactSEEM
-from seem_model.compact.prompting import PromptKind
 from seem_model.compact.pyramid import (
-    group_children,
-    group_grandchildren,
-    ungroup_children,
-    ungroup_grandchildren,
+    group_stride4,
+    group_stride8,
+    ungroup_stride4,
+    ungroup_stride8,
 )
+from seem_model.video_model import PromptKind
 
 HEIGHT, WIDTH = 96, 128
 GRID = (HEIGHT // 4, WIDTH // 4)
@@ -44,18 +44,18 @@ def box_masks(*boxes: tuple[int, int, int, int]) -> torch.Tensor:
 
 def decode(network: CompactSEEM, image: torch.Tensor, memory: list[FrameMemory], masks: torch.Tensor) -> torch.Tensor:
     features = network.encode_image(image)
-    return network.decode(features, memory, network.reference_tokens(features, masks), masks).mask_logits
+    return network.decode(features, memory, network.encode_reference(features, masks), masks).mask_logits
 
 
 @torch.inference_mode()
 def test_a_batch_of_videos_gives_what_each_video_gives_alone(network: CompactSEEM, images: torch.Tensor) -> None:
     masks = torch.cat([box_masks((4, 4, 12, 16)), box_masks((8, 10, 20, 24))])
     features = network.encode_image(images)
-    memory = [network.remember(features, masks, pinned=True)]
-    together = network.decode(features, memory, network.reference_tokens(features, masks), masks).mask_logits
+    memory = [network.encode_memory(features, masks, pinned=True)]
+    together = network.decode(features, memory, network.encode_reference(features, masks), masks).mask_logits
     for video in range(2):
         alone_features = network.encode_image(images[video : video + 1])
-        alone_memory = [network.remember(alone_features, masks[video : video + 1], pinned=True)]
+        alone_memory = [network.encode_memory(alone_features, masks[video : video + 1], pinned=True)]
         alone = decode(network, images[video : video + 1], alone_memory, masks[video : video + 1])
         torch.testing.assert_close(together[video : video + 1], alone, rtol=1e-3, atol=1e-3)
 
@@ -70,14 +70,14 @@ def test_a_frame_that_is_its_own_memory_reads_back_its_mask(network: CompactSEEM
         mid=features.mid,
         context=features.context,
         key=features.key * 8,
-        fine_key=features.fine_key * 8,
-        finest_key=features.finest_key * 8,
+        stride8_key=features.stride8_key * 8,
+        stride4_key=features.stride4_key * 8,
     )
-    read = network.reader(sharp, [network.remember(sharp, masks, pinned=True)])
+    read = network.reader(sharp, [network.encode_memory(sharp, masks, pinned=True)])
     expected = torch.nn.functional.avg_pool2d(masks, 2)
-    assert (read.fine_mask - expected).abs().mean() < 0.02
+    assert (read.stride8_mask - expected).abs().mean() < 0.02
     assert (read.mask - torch.nn.functional.avg_pool2d(masks, 4)).abs().mean() < 0.02
-    assert (read.finest_mask - masks).abs().mean() < 0.02
+    assert (read.stride4_mask - masks).abs().mean() < 0.02
 
 
 @torch.inference_mode()
@@ -86,14 +86,14 @@ def test_annotated_frames_are_read_apart_from_what_the_model_made_of_later_ones(
 ) -> None:
     masks = box_masks((4, 4, 12, 16), (10, 18, 20, 30))
     first, second = network.encode_image(images[:1]), network.encode_image(images[1:])
-    pinned = network.remember(first, masks, pinned=True)
-    drifted = network.remember(second, 1 - masks, pinned=False)
+    pinned = network.encode_memory(first, masks, pinned=True)
+    drifted = network.encode_memory(second, 1 - masks, pinned=False)
     alone, both = network.reader(second, [pinned]), network.reader(second, [pinned, drifted])
     assert (alone.pinned_share == 1).all()
     torch.testing.assert_close(alone.pinned_mask, alone.mask)
-    torch.testing.assert_close(alone.pinned_fine_mask, alone.fine_mask)
+    torch.testing.assert_close(alone.pinned_stride8_mask, alone.stride8_mask)
     torch.testing.assert_close(both.pinned_mask, alone.mask)
-    torch.testing.assert_close(both.pinned_fine_mask, alone.fine_mask)
+    torch.testing.assert_close(both.pinned_stride8_mask, alone.stride8_mask)
     assert (both.mask - alone.mask).abs().max() > 0.1
     assert 0 < both.pinned_share.mean() < 1
 
@@ -102,8 +102,8 @@ def test_annotated_frames_are_read_apart_from_what_the_model_made_of_later_ones(
 def test_an_untrusted_frame_is_as_if_it_had_never_been_remembered(network: CompactSEEM, images: torch.Tensor) -> None:
     masks = box_masks((4, 4, 12, 16), (10, 18, 20, 30))
     first, second = network.encode_image(images[:1]), network.encode_image(images[1:])
-    pinned = network.remember(first, masks, pinned=True)
-    distrusted = network.remember(second, masks.flip(3), pinned=False, valid=torch.tensor([[0.0, 1.0]]))
+    pinned = network.encode_memory(first, masks, pinned=True)
+    distrusted = network.encode_memory(second, masks.flip(3), pinned=False, valid=torch.tensor([[0.0, 1.0]]))
     with_it = network.reader(second, [pinned, distrusted])
     without = network.reader(second, [pinned])
     torch.testing.assert_close(with_it.value[:, 0], without.value[:, 0], rtol=1e-3, atol=1e-3)
@@ -113,12 +113,12 @@ def test_an_untrusted_frame_is_as_if_it_had_never_been_remembered(network: Compa
 @torch.inference_mode()
 def test_selecting_objects_keeps_them_and_a_new_one_reads_nothing(network: CompactSEEM, images: torch.Tensor) -> None:
     masks = box_masks((4, 4, 12, 16), (10, 18, 20, 30))
-    memory = network.remember(network.encode_image(images[:1]), masks, pinned=True)
+    memory = network.encode_memory(network.encode_image(images[:1]), masks, pinned=True)
     swapped = memory.select([1, None, 0])
     torch.testing.assert_close(swapped.value[:, 0], memory.value[:, 1])
     torch.testing.assert_close(swapped.mask[:, 2], memory.mask[:, 0])
     assert swapped.valid.tolist() == [[1.0, 0.0, 1.0]]
-    assert swapped.fine_mask[:, 1].abs().sum() == 0
+    assert swapped.stride8_mask[:, 1].abs().sum() == 0
 
 
 @torch.inference_mode()
@@ -141,8 +141,8 @@ def test_an_empty_mask_and_a_full_mask_are_survived(network: CompactSEEM, images
     features = network.encode_image(images[:1])
     for fill in (0.0, 1.0):
         masks = torch.full((1, 1, *GRID), fill)
-        memory = [network.remember(features, masks, pinned=True)]
-        decoded = network.decode(features, memory, network.reference_tokens(features, masks), masks)
+        memory = [network.encode_memory(features, masks, pinned=True)]
+        decoded = network.decode(features, memory, network.encode_reference(features, masks), masks)
         assert torch.isfinite(decoded.mask_logits).all()
         assert torch.isfinite(decoded.presence_logits).all()
 
@@ -155,8 +155,8 @@ def test_gradients_reach_every_part_of_the_network(images: torch.Tensor) -> None
     masks = box_masks((4, 4, 12, 16))
     features = network.encode_image(images[:1])
     prompted = network.segment_prompt(features, masks, torch.zeros_like(masks), torch.zeros(1, 1, dtype=torch.long))
-    memory = [network.remember(features, masks, pinned=True), network.remember(features, masks, pinned=False)]
-    decoded = network.decode(features, memory, network.reference_tokens(features, masks), masks)
+    memory = [network.encode_memory(features, masks, pinned=True), network.encode_memory(features, masks, pinned=False)]
+    decoded = network.decode(features, memory, network.encode_reference(features, masks), masks)
     total = decoded.mask_logits.square().sum() + decoded.presence_logits.sum() + prompted[-1].mask_logits.square().sum()
     total.backward()
     silent = [name for name, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
@@ -165,18 +165,18 @@ def test_gradients_reach_every_part_of_the_network(images: torch.Tensor) -> None
 
 def test_children_are_grouped_and_ungrouped_without_loss() -> None:
     x = torch.arange(2 * 1 * 6 * 8, dtype=torch.float32).view(2, 1, 6, 8)
-    grouped = group_children(x)
+    grouped = group_stride8(x)
     assert grouped.shape == (2, 12, 4, 1)
-    torch.testing.assert_close(ungroup_children(grouped.squeeze(3)[:, None], (3, 4)), x)
+    torch.testing.assert_close(ungroup_stride8(grouped.squeeze(3)[:, None], (3, 4)), x)
 
 
 def test_grandchildren_are_the_children_of_the_children() -> None:
     x = torch.arange(2 * 1 * 8 * 12, dtype=torch.float32).view(2, 1, 8, 12)
-    grouped = group_grandchildren(x)
+    grouped = group_stride4(x)
     assert grouped.shape == (2, 6, 4, 4, 1)
-    torch.testing.assert_close(ungroup_grandchildren(grouped.squeeze(4)[:, None], (2, 3)), x)
+    torch.testing.assert_close(ungroup_stride4(grouped.squeeze(4)[:, None], (2, 3)), x)
     means = torch.nn.functional.avg_pool2d(x, 2)
-    torch.testing.assert_close(grouped.mean(3), group_children(means))
+    torch.testing.assert_close(grouped.mean(3), group_stride8(means))
 
 
 def test_aggregated_probabilities_sum_to_one_and_keep_the_winner() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seem_model.video_model import VideoModel
 from tests.vos.runs.folder_contents import hashes
 from tests.vos.scenes import iou, moving_shapes, write_at_a_variable_rate
 from vos import correct_run, open_source, revise_run, track_script
@@ -19,7 +20,7 @@ from vos.files.index_png import read_palette_png
 from vos.prompts import Box, Mask, PromptScript
 from vos.runs.options import Observer, RunOptions
 from vos.runs.verify import verify_run
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 from vos.video.backwards import backwards
 
 FRAMES = 10

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seem_model.video_model import VideoModel
 from tests.vos.runs.folder_contents import hashes
 from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos import correct_run, revise_run, track_script
@@ -22,7 +23,7 @@ from vos.runs.options import Observer, RunOptions
 from vos.runs.record import read_record
 from vos.runs.recorded import read_recorded_run
 from vos.runs.verify import verify_run
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 
 FRAMES = 12
 EVERY = 3

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seem_model.video_model import VideoModel
 from tests.vos.runs.crash_runs import SHORT_SIDE, DoomedRun, end_runs
 from tests.vos.runs.folder_contents import hashes
 from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
@@ -28,7 +29,7 @@ from vos.files.index_png import write_palette_png
 from vos.prompts import Box, PromptScript, read_masks
 from vos.runs.run import RunOptions, RunOutcome, TrackJob, run_job
 from vos.tracking.absence import AbsencePolicy
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
+from seem_model.video_model import VideoModel
 from tests.vos.scenes import moving_shapes
 from vos.errors import OutputError
 from vos.prompts import Mask, Prompt
 from vos.runs.snapshot_file import load_state, save_state
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 from vos.tracking.tracker import VideoTracker
 
 
@@ -34,7 +34,7 @@ def test_a_tracker_continues_from_disk_to_the_same_bytes(model: VideoModel, tmp_
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
     continued = VideoTracker(model)
-    continued.restore(load_state(tmp_path / "a.safetensors", torch.device("cpu")))
+    continued.restore(load_state(tmp_path / "a.safetensors", model))
     assert continued.next_index == 9
     for index in range(9, len(scene.frames)):
         assert np.array_equal(continued.step(scene.frames[index]).labels, expected[index])
@@ -42,8 +42,8 @@ def test_a_tracker_continues_from_disk_to_the_same_bytes(model: VideoModel, tmp_
 
 def test_a_fresh_tracker_can_be_saved_too(model: VideoModel, tmp_path: Path) -> None:
     save_state(tmp_path / "fresh.safetensors", VideoTracker(model).snapshot())
-    state = load_state(tmp_path / "fresh.safetensors", torch.device("cpu"))
-    assert (state.next_index, state.object_ids, state.previous) == (0, (), None)
+    state = load_state(tmp_path / "fresh.safetensors", model)
+    assert (state.next_index, state.object_ids, state.size) == (0, (), None)
 
 
 def test_a_damaged_snapshot_is_named(model: VideoModel, tmp_path: Path) -> None:
@@ -52,6 +52,6 @@ def test_a_damaged_snapshot_is_named(model: VideoModel, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
     for broken in (path, tmp_path / "missing.safetensors"):
         with pytest.raises(OutputError, match=broken.name):
-            load_state(broken, torch.device("cpu"))
+            load_state(broken, model)
     with pytest.raises(OutputError, match="cannot be written"):
         save_state(tmp_path / "no" / "folder.safetensors", VideoTracker(model).snapshot())

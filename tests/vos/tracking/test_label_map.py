@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from tests.vos.scenes import iou
 from vos.tracking.edges import refine_edges
-from vos.tracking.label_map import label_map
+from vos.tracking.label_map import label_map, patches_of
+from vos.tracking.view import whole_frame
 
 HEIGHT, WIDTH = 96, 128
 
@@ -21,17 +21,26 @@ def picture() -> tuple[np.ndarray, np.ndarray]:
     return rgb.astype(np.uint8), disc
 
 
-def coarse_logits(mask: np.ndarray) -> torch.Tensor:
+def labels_of(
+    logits: np.ndarray, shown: list[bool], ids: list[int], exact: dict[int, np.ndarray], rgb: np.ndarray
+) -> np.ndarray:
+    height, width = rgb.shape[:2]
+    whole = whole_frame(height, width, (height, width))
+    shown = [own and i not in exact for own, i in zip(shown, ids, strict=True)]
+    return label_map(patches_of(whole, ids, logits, shown), exact, rgb)
+
+
+def coarse_logits(mask: np.ndarray) -> np.ndarray:
     share = mask.reshape(HEIGHT // 8, 8, WIDTH // 8, 8).mean((1, 3))
-    return torch.from_numpy((share * 10 - 5).astype(np.float32))
+    return (share * 10 - 5).astype(np.float32)
 
 
 def test_a_coarse_border_moves_to_the_edge_of_the_picture() -> None:
     rgb, disc = picture()
     logits = coarse_logits(disc)
     flat = np.full_like(rgb, 128)
-    with_edges = label_map(logits[None], torch.tensor([True]), [1], (HEIGHT, WIDTH), {}, rgb) == 1
-    without = label_map(logits[None], torch.tensor([True]), [1], (HEIGHT, WIDTH), {}, flat) == 1
+    with_edges = labels_of(logits[None], [True], [1], {}, rgb) == 1
+    without = labels_of(logits[None], [True], [1], {}, flat) == 1
     assert iou(with_edges, disc) > 0.97
     assert iou(with_edges, disc) > iou(without, disc) + 0.01
 
@@ -39,10 +48,10 @@ def test_a_coarse_border_moves_to_the_edge_of_the_picture() -> None:
 def test_a_decided_mask_is_left_alone() -> None:
     rgb, _ = picture()
     certain = np.full((HEIGHT, WIDTH), -20, np.float32)
-    assert refine_edges(rgb, certain, certain > 0) is certain
+    assert refine_edges(rgb, certain, certain > 0, short_side=HEIGHT) is certain
     certain[10:40, 20:70] = 20
     before = certain.copy()
-    refine_edges(rgb, certain, certain > 0)
+    refine_edges(rgb, certain, certain > 0, short_side=HEIGHT)
     assert np.array_equal(certain, before)
 
 
@@ -53,7 +62,7 @@ def test_a_stick_and_a_slit_are_not_smoothed_away() -> None:
     logits[100:300, 100:300] = 2
     logits[180:185, 300:500] = 2  # a stick
     logits[100:300, 200:205] = -2  # a slit
-    refined = refine_edges(flat, logits, logits > 0) > 0
+    refined = refine_edges(flat, logits, logits > 0, short_side=480) > 0
     assert refined[180:185, 320:480].all()
     assert not refined[120:280, 200:205].any()
     assert np.array_equal(refined[120:280, 120:180], logits[120:280, 120:180] > 0)
@@ -63,8 +72,8 @@ def test_every_pixel_has_one_owner_and_hidden_objects_have_none() -> None:
     rgb, disc = picture()
     left = disc.copy()
     left[:, 60:] = False
-    logits = torch.stack([coarse_logits(disc) * 0.5, coarse_logits(left), coarse_logits(~disc)])
-    labels = label_map(logits, torch.tensor([True, True, False]), [3, 7, 9], (HEIGHT, WIDTH), {}, rgb)
+    logits = np.stack([coarse_logits(disc) * 0.5, coarse_logits(left), coarse_logits(~disc)])
+    labels = labels_of(logits, [True, True, False], [3, 7, 9], {}, rgb)
     assert labels.dtype == np.uint16
     assert set(np.unique(labels)) == {0, 3, 7}
     # Where both claim the pixel, the more certain one has it.
@@ -76,12 +85,12 @@ def test_a_mask_the_user_gave_is_kept_to_the_pixel() -> None:
     rgb, disc = picture()
     given = np.zeros((HEIGHT, WIDTH), bool)
     given[3:9, 5:100] = True
-    logits = torch.stack([coarse_logits(disc), coarse_logits(given)])
-    labels = label_map(logits, torch.tensor([True, True]), [1, 2], (HEIGHT, WIDTH), {2: given}, rgb)
+    logits = np.stack([coarse_logits(disc), coarse_logits(given)])
+    labels = labels_of(logits, [True, True], [1, 2], {2: given}, rgb)
     assert np.array_equal(labels == 2, given)
 
 
 def test_a_tiny_picture_is_survived() -> None:
     rgb = np.zeros((1, 1, 3), np.uint8)
-    labels = label_map(torch.zeros(1, 16, 16) + 0.3, torch.tensor([True]), [1], (1, 1), {}, rgb)
+    labels = labels_of(np.full((1, 16, 16), 0.3, np.float32), [True], [1], {}, rgb)
     assert labels.tolist() == [[1]]

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from seem_model.video_model import VideoModel
 from tests.vos.scenes import iou, moving_shapes
 from vos import Box, Mask, PromptScript, Removal, open_source, track_video
 from vos.errors import PromptError, VideoError
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 from vos.tracking.tracker import VideoTracker
 from vos.video import VideoEncoder
 

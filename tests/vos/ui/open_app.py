@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from starlette.testclient import TestClient
 
+from seem_model.video_model import VideoModel
 from tests.vos.scenes import moving_shapes
-from vos.tracking.load_model import VideoModel, load_model
+from vos.tracking.load_model import load_model
 from vos.ui.app import create_app
 from vos.ui.model_thread import Engine
 from vos.ui.security import TOKEN_HEADER
