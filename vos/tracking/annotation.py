@@ -200,7 +200,8 @@ class _Annotator:
         """(h, w): the mask that the window around an object gives; None for kinds that are looked at once."""
         again = _LOOKS[self._drawn[object_id].kind].again if object_id in self._drawn else "track"
         if again == "prompt":
-            return self._segment(view, [object_id])[0]
+            answer: np.ndarray = self._segment(view, [object_id])[0]
+            return answer
         if again == "nothing":
             return None
         wide = self._features(seen.view)
@@ -209,7 +210,8 @@ class _Annotator:
         here = self._features(view)
         previous = seen.on(view, here.mask_size)[None]
         decoded = self._model.decode(here, [memory], reference, previous, shifts=None)
-        return sigmoid(decoded.mask_logits)[0]
+        found: np.ndarray = sigmoid(decoded.mask_logits)[0]
+        return found
 
     def _segment(self, view: View, object_ids: Sequence[int]) -> np.ndarray:
         features = self._features(view)

@@ -18,7 +18,8 @@ def signature_of(rgb: np.ndarray) -> np.ndarray:
     small = cv2.resize(rgb, _SIZE, interpolation=cv2.INTER_AREA).astype(np.int32)
     bins = (small // (256 // _BINS)).reshape(-1, 3)
     counts = np.bincount((bins[:, 0] * _BINS + bins[:, 1]) * _BINS + bins[:, 2], minlength=_BINS**3)
-    return (counts / counts.sum()).astype(np.float32)
+    signature: np.ndarray = (counts / counts.sum()).astype(np.float32)
+    return signature
 
 
 def is_cut(before: np.ndarray, after: np.ndarray) -> bool:
