@@ -30,6 +30,9 @@ from seem_model.video_model import Arrays, FrameDecode, PromptKind, PromptMaps, 
 
 WEIGHTS_NAME = "compact.safetensors"
 
+# Logit of a token that stands for nothing.
+_UNSEEN = -30.0
+
 # Pictures that are longer than this are squeezed along their longer side: nothing so long was trained on, and the
 # cost of a view must not depend on how elongated a video is. 2.4 admits CinemaScope (2.39).
 MAX_ASPECT = 2.4
@@ -177,9 +180,12 @@ class CompactVideoModel:
         """Tokens of several lists of objects as those of one list."""
         if len(references) == 1:
             return references[0]
+        # Small grids have fewer cells than the sampler would take: what is filled up is not looked at.
+        longest = max(reference.tokens.shape[2] for reference in references)
+        filled = [(reference, longest - reference.tokens.shape[2]) for reference in references]
         return PromptTokens(
-            torch.cat([reference.tokens for reference in references], 1),
-            torch.cat([reference.bias for reference in references], 1),
+            torch.cat([F.pad(reference.tokens, (0, 0, 0, more)) for reference, more in filled], 1),
+            torch.cat([F.pad(reference.bias, (0, more), value=_UNSEEN) for reference, more in filled], 1),
         )
 
     @torch.inference_mode()

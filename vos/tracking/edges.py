@@ -23,18 +23,19 @@ _SUBSAMPLING = 2
 _DECIDED = 3.9
 
 
-def refine_edges(rgb: np.ndarray, logits: np.ndarray, mask: np.ndarray, *, short_side: int) -> np.ndarray:
+def refine_edges(rgb: np.ndarray, logits: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Moves a mask's border to edges of the picture.
 
     Args:
         rgb: (H, W, 3) uint8.
         logits: (H, W) float32 mask logits at the picture's size.
         mask: (H, W) bool, the pixels that the object has so far; only its surroundings are looked at.
-        short_side: The shorter side in pixels of the frame that these are a part of; distances go with it.
 
     Returns:
         (H, W) float32 logits, a new array where something changed.
     """
+    # Distances go with the size of the view: what the network sees of an object's border does too.
+    short_side = min(logits.shape)
     radius = max(2, round(_RADIUS_OF_SHORT_SIDE * short_side))
     # Windows reach two radii: the filter averages twice. Doubt further away from the mask has no border to move.
     reach = 2 * radius + _SUBSAMPLING

@@ -48,10 +48,10 @@ def test_a_coarse_border_moves_to_the_edge_of_the_picture() -> None:
 def test_a_decided_mask_is_left_alone() -> None:
     rgb, _ = picture()
     certain = np.full((HEIGHT, WIDTH), -20, np.float32)
-    assert refine_edges(rgb, certain, certain > 0, short_side=HEIGHT) is certain
+    assert refine_edges(rgb, certain, certain > 0) is certain
     certain[10:40, 20:70] = 20
     before = certain.copy()
-    refine_edges(rgb, certain, certain > 0, short_side=HEIGHT)
+    refine_edges(rgb, certain, certain > 0)
     assert np.array_equal(certain, before)
 
 
@@ -62,7 +62,7 @@ def test_a_stick_and_a_slit_are_not_smoothed_away() -> None:
     logits[100:300, 100:300] = 2
     logits[180:185, 300:500] = 2  # a stick
     logits[100:300, 200:205] = -2  # a slit
-    refined = refine_edges(flat, logits, logits > 0, short_side=480) > 0
+    refined = refine_edges(flat, logits, logits > 0) > 0
     assert refined[180:185, 320:480].all()
     assert not refined[120:280, 200:205].any()
     assert np.array_equal(refined[120:280, 120:180], logits[120:280, 120:180] > 0)
