@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from vos.errors import UsageError
+
+if TYPE_CHECKING:
+    from vos.tracking.load_model import Quality
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,14 +32,34 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--model, --weights, --device, --short-side."""
+    """--model, --weights, --device, and --quality or --short-side, which both become `short_side`."""
     from pathlib import Path
 
+    @functools.wraps(command)
+    def with_quality(*, model: str, quality: Quality | None, short_side: int | None, **others: Any) -> Any:
+        if quality is not None:
+            from vos.tracking.load_model import QUALITIES
+
+            if short_side is not None:
+                raise UsageError(
+                    "--quality and --short-side exclude each other: both set the resolution; leave one out"
+                )
+            if model != "compact":
+                raise UsageError(f"--quality is for the compact model; give --model {model} a --short-side instead")
+            short_side = QUALITIES[quality]
+        return command(model=model, short_side=short_side, **others)
+
+    decorated: Callable[..., Any] = with_quality
     for option in (
         click.option(
             "--short-side",
             type=click.IntRange(64, 2048),
-            help="Resolution the model sees: shorter side in pixels.  [default: 320 for compact, 512 for SEEM]",
+            help="Resolution the model sees: shorter side in pixels.  [default: 256 for compact, 512 for SEEM]",
+        ),
+        click.option(
+            "--quality",
+            type=click.Choice(["fast", "balanced", "best"]),
+            help="Speed against quality of the compact model (docs/windows.md).  [default: balanced]",
         ),
         click.option(
             "--device", default="auto", show_default=True, help="Where to compute: auto, cpu, cuda, cuda:1, mps."
@@ -51,8 +77,8 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ":memory, :bfloat16, :float16, :channels_last or :compile.",
         ),
     ):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated
 
 
 def image_folder_options(command: Callable[..., Any]) -> Callable[..., Any]:

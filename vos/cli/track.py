@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -74,6 +74,14 @@ if TYPE_CHECKING:
     help="With --on-absent stop: end after this many frames without any object.",
 )
 @click.option(
+    "--objects-together",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Objects share a view of the frame where they are near and in two views at most; one view for all, which is "
+    "fastest; or each its own, which is sharpest.",
+)
+@click.option(
     "--max-memory",
     metavar="SIZE",
     help="Stay below this, such as 800M or 1.5G: shorter queues, then fewer remembered frames; or refuse.",
@@ -99,6 +107,7 @@ def track(
     absent_below: float,
     on_absent: OnAbsent,
     stop_after: int,
+    objects_together: Literal["auto", "always", "never"],
     max_memory: str | None,
     rate: str | None,
     size: str | None,
@@ -142,6 +151,7 @@ def track(
     from vos.runs.run import Observer, RunOptions, TrackJob, run_job
     from vos.tracking.absence import AbsencePolicy
     from vos.tracking.load_model import load_model
+    from vos.tracking.windows import SHARING
 
     job = TrackJob(
         video=video,
@@ -153,6 +163,7 @@ def track(
         source_options=source,
     )
     options = RunOptions(
+        windows=SHARING[objects_together],
         absence=AbsencePolicy(absent_below, on_absent, stop_after),
         snapshot_every=snapshot_every,
         keep_snapshots=keep_snapshots,

@@ -53,10 +53,11 @@ class Workload:
 
     Attributes:
         width, height: Of the video.
-        input_pixels: Pixels of the picture that the network sees.
+        input_pixels: Pixels of a view that the network sees.
         objects: How many are tracked.
-        annotated_frames: Frames with prompts; each is remembered for ever.
+        annotated_frames: Remembered views of frames with prompts.
         overlay: Whether an overlay video is written.
+        views: Views that are encoded at once.
     """
 
     width: int
@@ -65,6 +66,7 @@ class Workload:
     objects: int
     annotated_frames: int = 1
     overlay: bool = False
+    views: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ def estimate_memory(work: Workload, buffers: Buffers, *, process: int) -> Memory
     cells = work.input_pixels // 256
     return MemoryEstimate(
         process=process + _LIBRARIES,
-        network=work.input_pixels * (_NETWORK_PER_PIXEL + _OBJECT_PER_PIXEL * work.objects),
-        remembered=(work.annotated_frames + buffers.recent_frames)
+        network=work.input_pixels * (_NETWORK_PER_PIXEL * work.views + _OBJECT_PER_PIXEL * work.objects),
+        remembered=(work.annotated_frames + buffers.recent_frames * work.views)
         * cells
         * (_MEMORY_PER_CELL + _MEMORY_PER_CELL_AND_OBJECT * work.objects),
         frames=pixels * _FRAME_PER_PIXEL * (buffers.read_ahead + buffers.sink_queue + _FRAMES_IN_HAND),

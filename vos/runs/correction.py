@@ -34,6 +34,7 @@ from vos.runs.snapshots import list_snapshots
 from vos.tracking.absence import AbsencePolicy
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.schedule import TrackingPlan, plan_of
+from vos.tracking.windows import WindowPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ def _options_for(run: RecordedRun, options: RunOptions) -> RunOptions:
     """The same with the policies of a run; others would give frames that do not fit those that stay."""
     for name, given, default, recorded in (
         ("memory", options.memory, MemoryPolicy(), run.memory),
+        ("windows", options.windows, WindowPolicy(), run.windows),
         ("absence", options.absence, AbsencePolicy(), run.absence),
     ):
         if given not in (default, recorded):

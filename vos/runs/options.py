@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from vos.results import FrameResult
 from vos.tracking.absence import AbsencePolicy
 from vos.tracking.memory_bank import MemoryPolicy
+from vos.tracking.windows import WindowPolicy
 from vos.video import Frame
 
 SNAPSHOT_EVERY = 100
@@ -20,6 +21,7 @@ class RunOptions:
 
     Attributes:
         memory: Which frames are remembered.
+        windows: Where objects are looked for.
         absence: What happens to objects that are out of view.
         snapshot_every: Frames between two snapshots of the tracker, which is the most that a kill can cost. At least 1.
         keep_snapshots: Whether snapshots spread over the video stay when the run is done (18 at most), so that a
@@ -33,6 +35,7 @@ class RunOptions:
     """
 
     memory: MemoryPolicy = field(default_factory=MemoryPolicy)
+    windows: WindowPolicy = field(default_factory=WindowPolicy)
     absence: AbsencePolicy = field(default_factory=AbsencePolicy)
     snapshot_every: int = SNAPSHOT_EVERY
     keep_snapshots: bool = True

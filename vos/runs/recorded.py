@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from vos.runs.journal import read_journal
 from vos.runs.record import read_record
 from vos.tracking.absence import AbsencePolicy, OnAbsent
 from vos.tracking.memory_bank import MemoryPolicy
+from vos.tracking.windows import WindowPolicy
 
 _ON_ABSENT: dict[str, OnAbsent] = {"empty": "empty", "hold": "hold", "stop": "stop"}
 _CHECKSUM = re.compile(r"[0-9a-f]{8}")
@@ -64,6 +65,7 @@ class RecordedRun:
     device: str
     threads: int
     memory: MemoryPolicy
+    windows: WindowPolicy
     absence: AbsencePolicy
     frames: tuple[RecordedFrame, ...]
     removals: tuple[Removal, ...] = ()
@@ -151,12 +153,25 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
             min_overlap=options.get("memory_min_overlap").number(),
             min_presence=options.get("memory_min_presence").number(),
             min_agreement=options.get("memory_min_agreement").number(),
+            pinned_frames=options.get("memory_pinned_frames").integer(1, _MAX_WHOLE),
         ),
+        windows=_windows(options),
         absence=AbsencePolicy(options.get("absent_below").number(), on_absent, stop_after),
         frames=_frames(folder, root),
         # Records of the first versions have none of these.
         removals=tuple(_removal(node) for node in root.get("removals").items()) if root.has("removals") else (),
         names=read_names(root),
+    )
+
+
+def _windows(options: JsonNode) -> WindowPolicy:
+    given = {field.name: options.get(f"windows_{field.name}") for field in fields(WindowPolicy)}
+    if not isinstance(given["follow"].value, bool):
+        given["follow"].fail("expected true or false")
+    return WindowPolicy(
+        follow=given["follow"].value,
+        max_views=given["max_views"].integer(1, _MAX_WHOLE),
+        **{name: node.number() for name, node in given.items() if name not in ("follow", "max_views")},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
@@ -56,6 +56,7 @@ class RunSetup:
         return VideoTracker(
             self.model,
             policy=self.options.memory,
+            windows=self.options.windows,
             absent_below=absence.below,
             paint_absent=absence.mode == "hold",
         )
@@ -73,7 +74,7 @@ def prepare_run(job: TrackJob, model: VideoModel, options: RunOptions, source: F
     _check_prompts(job.script, model, source.info)
     buffers = Buffers(recent_frames=options.memory.recent_frames)
     if options.max_memory is not None:
-        work = _workload(job, model, source.info)
+        work = _workload(job, model, options, source.info)
         buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=options.max_memory)
         options = replace(options, memory=replace(options.memory, recent_frames=buffers.recent_frames))
     inputs = _inputs(job, model, options, source)
@@ -92,15 +93,25 @@ def _check_prompts(script: PromptScript, model: VideoModel, info: VideoInfo) -> 
         prompt.check(info.width, info.height)
 
 
-def _workload(job: TrackJob, model: VideoModel, info: VideoInfo) -> Workload:
+def _workload(job: TrackJob, model: VideoModel, options: RunOptions, info: VideoInfo) -> Workload:
     """What decides how much memory a job takes."""
-    aspect = max(info.width, info.height) / min(info.width, info.height)
+    objects = len(job.script.object_ids)
+    views = 1
+    if model.uses_windows:
+        pixels = max(rows * columns for rows, columns in model.input_sizes(info.height, info.width))
+        views = min(objects, options.windows.max_views)
+    else:
+        aspect = max(info.width, info.height) / min(info.width, info.height)
+        pixels = round(model.short_side**2 * aspect)
+    annotated = len({prompt.frame for prompt in job.script.prompts})
     return Workload(
         width=info.width,
         height=info.height,
-        input_pixels=round(model.short_side**2 * aspect),
-        objects=len(job.script.object_ids),
-        annotated_frames=len({prompt.frame for prompt in job.script.prompts}),
+        input_pixels=pixels,
+        views=views,
+        objects=objects,
+        # Each is kept twice, around its objects and as a whole.
+        annotated_frames=min(annotated, options.memory.pinned_frames * objects) * (2 if model.uses_windows else 1),
         overlay=any(FORMATS[name].is_video for name in job.formats_beside_masks),
     )
 
@@ -129,6 +140,8 @@ def _inputs(job: TrackJob, model: VideoModel, options: RunOptions, source: Frame
             "memory_min_overlap": memory.min_overlap,
             "memory_min_presence": memory.min_presence,
             "memory_min_agreement": memory.min_agreement,
+            "memory_pinned_frames": memory.pinned_frames,
+            **{f"windows_{name}": value for name, value in asdict(options.windows).items()},
             "source": {name: str(value) for name, value in sorted(job.source_options.items())},
             **({} if job.frames is None else {"frames": ",".join(map(str, job.frames))}),
         },

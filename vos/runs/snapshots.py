@@ -13,7 +13,8 @@ from vos.errors import OutputError
 from vos.export.sink import MaskSink
 from vos.results import FrameResult
 from vos.runs.snapshot_file import save_state
-from vos.tracking.target import TrackerState, VideoTracker
+from vos.tracking.target import TrackerState
+from vos.tracking.tracker import VideoTracker
 from vos.video import Frame, VideoInfo
 
 _NEWEST = 2

@@ -57,8 +57,7 @@ def label_map(patches: Sequence[Patch], exact: Mapping[int, np.ndarray], rgb: np
     large = [(patch.view.box, patch.view.enlarge(patch.margin)) for patch in patches]
     owner = _owner(large, size)
     refined = [
-        (box, refine_edges(rgb[box], margin, owner[box] == number))
-        for number, (box, margin) in enumerate(large, 1)
+        (box, refine_edges(rgb[box], margin, owner[box] == number)) for number, (box, margin) in enumerate(large, 1)
     ]
     ids = np.array([0, *(patch.object_id for patch in patches)], np.uint16)
     labels: np.ndarray = ids[_owner(refined, size)]

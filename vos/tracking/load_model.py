@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from seem_model.video_model import VideoModel
 from seem_model.zoo import RELEASES
@@ -60,8 +60,12 @@ def _loader_of_variant(name: str) -> Callable[[torch.device, Path | None, int], 
     return partial(_load_released, name) if separator and model in RELEASES else None
 
 
+Quality = Literal["fast", "balanced", "best"]
+# Input sizes of the compact model: three measured points between speed and quality (docs/windows.md).
+QUALITIES: dict[Quality, int] = {"fast": 192, "balanced": 256, "best": 320}
+
 # Resolutions at which the models were evaluated: here (docs/lab/compact-model.md), and by SEEM's authors.
-_COMPACT_SHORT_SIDE = 320
+_COMPACT_SHORT_SIDE = QUALITIES["balanced"]
 _RELEASED_SHORT_SIDE = 512
 
 
@@ -75,7 +79,7 @@ def load_model(
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`...
         weights: Another weights file than the embedded one.
         short_side: Input resolution: the shorter side of the picture the network sees, in pixels; the model's own
-            (320 for the compact model, 512 for SEEM) when left out.
+            (256 for the compact model, 512 for SEEM) when left out.
 
     Raises:
         UsageError: Unknown name, device, or a resolution that is too small.

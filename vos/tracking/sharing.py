@@ -16,7 +16,7 @@ from vos.tracking.windows import Frame, Window, WindowPolicy
 # Objects that shared a view stay together a little longer than strangers come together.
 _TOGETHER = 1.25
 # Pairs are compared with each other: with more windows than this all objects share one view.
-_MAX_COMPARED = 64
+_MAX_COMPARED = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ def share_views(
             groups.append(_Group((object_id,), view, view.magnification))
         else:
             groups[same] = _Group((*groups[same].object_ids, object_id), view, view.magnification)
-    if len(groups) > _MAX_COMPARED:
+    if len(groups) > max(policy.max_views, _MAX_COMPARED):
         return [SharedView(frame.view(frame.everything), tuple(sorted(windows)))]
     teams = [frozenset(team) for team in together]
-    while len(groups) > 1:
+    while len(groups) > 1 and (policy.share_limit >= 1 or len(groups) > policy.max_views):
         loss, first, second = min(
             (_loss(a, b, frame, teams), i, j) for (i, a), (j, b) in combinations(enumerate(groups), 2)
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -39,6 +40,14 @@ class WindowPolicy:
     search_rate: float = 1.3
     max_views: int = 2
     share_limit: float = 1.4
+
+
+# Policies by who shares a view: near objects, in two views at most; all; nobody.
+SHARING: dict[Literal["auto", "always", "never"], WindowPolicy] = {
+    "auto": WindowPolicy(),
+    "always": WindowPolicy(max_views=1),
+    "never": WindowPolicy(max_views=65535, share_limit=0.0),
+}
 
 
 @dataclass(frozen=True, slots=True)

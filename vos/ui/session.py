@@ -22,7 +22,7 @@ from vos.ui.exports import export_masks
 from vos.ui.frames import FrameStore
 from vos.ui.gestures import Place
 from vos.ui.model_thread import Engine
-from vos.ui.preview import EncodedFrames, first_mask
+from vos.ui.preview import EncodeCache, first_mask
 from vos.ui.progress import Progress
 from vos.ui.run_masks import RunMasks, matches_on, script_key
 from vos.ui.session_folder import load_document, save_document
@@ -66,7 +66,7 @@ class Session:
         except BaseException:
             self.frames.close()
             raise
-        self._encoded: EncodedFrames | None = None
+        self._encoded: EncodeCache | None = None
         self._stop = threading.Event()
         self._progress = Progress()
         engine.submit(self._rehearse)
@@ -177,17 +177,17 @@ class Session:
         with self._lock:
             if self._progress.state != "idle":
                 return
-            job = self._engine.submit(lambda model: self._features(model).get(frame, self.frames.rgb(frame)))
+            job = self._engine.submit(lambda model: self._features(model).encode_whole(self.frames.rgb(frame)))
         job.result()
 
     def _first_mask(
         self, model: VideoModel, frame: int, prompts: tuple[Prompt, ...], tracked: np.ndarray | None
     ) -> np.ndarray:
-        return first_mask(self._features(model), frame, self.frames.rgb(frame), prompts, tracked)
+        return first_mask(self._features(model), self.frames.rgb(frame), prompts, tracked)
 
-    def _features(self, model: VideoModel) -> EncodedFrames:
+    def _features(self, model: VideoModel) -> EncodeCache:
         if self._encoded is None:
-            self._encoded = EncodedFrames(model)
+            self._encoded = EncodeCache(model)
         return self._encoded
 
     def _rehearse(self, model: VideoModel) -> None:
