@@ -43,10 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
         ) as encoder:
             for frame in source:
                 prompts = [Box(*options.box)] if frame.index == 0 else []
-                detections = to_supervision(tracker.step(frame.rgb, prompts), {1: options.name})
-                text = (
-                    [f"{options.name} {presence:.2f}" for presence in detections.confidence] if len(detections) else []
-                )
+                result = tracker.step(frame.rgb, prompts)
+                detections = to_supervision(result, {1: options.name})
+                text = [f"{options.name} {presence:.2f}" for presence in result.presence] if len(detections) else []
                 # Annotators paint in place, in the order of channels that they get: RGB here.
                 picture = masks.annotate(frame.rgb.copy(), detections)
                 encoder.write(labels.annotate(picture, detections, labels=text), frame.pts)
