@@ -10,10 +10,10 @@ from pipelines.fleet.decode_pool import DecodeClock, TimedSource
 from pipelines.fleet.jobs import JobResult, JobSpec, ModelSpec, OutputState, load_script, source_options
 from pipelines.fleet.memory import PeakMemory
 from pipelines.fleet.splitting import excerpt_for
+from seem_model.video_model import VideoModel
 from vos.resources.allocator import keep_freed_memory
 from vos.runs.run import Observer, RunOptions, TrackJob, run_job
 from vos.tracking.absence import AbsencePolicy
-from seem_model.video_model import VideoModel
 from vos.tracking.load_model import load_model
 from vos.video import FrameSource, open_source
 from vos.video.opening import choose_backend
