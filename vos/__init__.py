@@ -12,6 +12,7 @@ from vos.version import __version__
 
 if TYPE_CHECKING:
     from seem_model.errors import ModelError
+    from seem_model.video_model import VideoModel
     from vos.errors import OutputError, PromptError, UsageError, VideoError, VosError
     from vos.export import MaskSink, OverlaySink, PalettePngSink, make_sink, to_supervision
     from vos.files.palette import paint_overlay
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from vos.tracking.memory_bank import MemoryPolicy
     from vos.tracking.track_video import track_video
     from vos.tracking.tracker import VideoTracker
+    from vos.tracking.windows import WindowPolicy
     from vos.video import Frame, FrameSource, VideoInfo, open_source
 
 __all__ = [
@@ -72,8 +74,10 @@ __all__ = [
     "UsageError",
     "VideoError",
     "VideoInfo",
+    "VideoModel",
     "VideoTracker",
     "VosError",
+    "WindowPolicy",
     "__version__",
     "convert_run",
     "correct_run",
@@ -120,8 +124,10 @@ _HOMES = {
     "UsageError": "vos.errors",
     "VideoError": "vos.errors",
     "VideoInfo": "vos.video",
+    "VideoModel": "seem_model.video_model",
     "VideoTracker": "vos.tracking.tracker",
     "VosError": "vos.errors",
+    "WindowPolicy": "vos.tracking.windows",
     "convert_run": "vos.runs.convert",
     "correct_run": "vos.runs.correction",
     "load_model": "vos.tracking.load_model",
