@@ -14,7 +14,7 @@ from pipelines.datasets.sequences import Sequence
 from pipelines.datasets.tracking_passes import Pass
 from pipelines.fleet.jobs import PromptSource
 from vos.errors import PromptError
-from vos.files.json_node import JsonNode, read_json
+from vos.files.json_node import JsonNode, json_errors_as, read_json
 from vos.prompts.davis_scribbles import davis_scribbles_from
 from vos.runs.folder import write_json
 
@@ -60,7 +60,8 @@ def scribble_passes(
     if not path.is_file():
         there = ", ".join(sorted(other.name for other in path.parent.glob("*.json"))) or "no file"
         raise DatasetError(f"{path}: no such file; {path.parent} has {there}, see --scribble")
-    node = read_json(path)
+    with json_errors_as(PromptError):
+        node = read_json(path)
     prompts = davis_scribbles_from(node)
     frames: list[Any] = node.value["scribbles"]
     if len(frames) != len(sequence.stems):

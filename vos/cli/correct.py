@@ -62,7 +62,7 @@ def correct(
     from vos.runs.recorded import read_recorded_run
 
     recorded = read_recorded_run(run)
-    corrections = parse_prompt_options(video or recorded.video, recorded.source_options, names=recorded.names)
+    corrections = parse_prompt_options(video or recorded.video, recorded.source_options, names=recorded.script.names)
     if not (corrections.prompts or corrections.removals or corrections.names):
         raise UsageError("no correction: say what to change with --at and --point, --box, --mask... (see --help)")
     keep_freed_memory()

@@ -22,6 +22,7 @@ from vos.export.overlay import OverlaySink
 from vos.export.palette_png import PalettePngSink
 from vos.export.rle_json import CocoSink, YoutubeVisSink
 from vos.export.sink import MaskSink
+from vos.files.places import PLACES, Place
 from vos.video.codecs import CONTAINERS
 
 
@@ -30,18 +31,21 @@ class MaskFormat:
     """One row.
 
     Attributes:
-        place: File or folder inside the output folder.
+        home: Where it lies in the output folder.
         make: Gives a sink that writes to that place.
         summary: What `--help` says.
         needs_pictures: Whether the sink looks at the frames' pixels, not only at their masks.
-        files: Patterns of what the sink writes inside `place`, if that is a folder; empty for a file.
     """
 
-    place: str
+    home: Place
     make: Callable[[Path, ExportContext], MaskSink]
     summary: str
     needs_pictures: bool = False
-    files: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """File or folder inside the output folder."""
+        return self.home.path
 
     @property
     def is_video(self) -> bool:
@@ -50,29 +54,7 @@ class MaskFormat:
 
     @property
     def is_folder(self) -> bool:
-        return bool(self.files)
-
-    def written_in(self, root: Path) -> list[Path]:
-        """Existing files below `root` with the names that this format gives; anything else there is not its own."""
-        place = root / self.place
-        if not self.is_folder:
-            return [place] if place.is_file() or place.is_symlink() else []
-        return [
-            path for pattern in self.files for path in place.glob(pattern) if _fits(path.relative_to(place), pattern)
-        ]
-
-    def folders_in(self, root: Path) -> list[Path]:
-        """Existing folders below `root` that this format makes, inner ones first."""
-        place = root / self.place
-        inner = dict.fromkeys(pattern.rpartition("/")[0] for pattern in self.files if "/" in pattern)
-        found = [p for pattern in inner for p in place.glob(pattern) if _fits(p.relative_to(place), pattern)]
-        return [p for p in [*found, *([place] if self.is_folder else [])] if p.is_dir()]
-
-
-def _fits(path: Path, pattern: str) -> bool:
-    """Whether the numbers of a path stand where its pattern has wildcards."""
-    parts = zip(path.parts, pattern.split("/"), strict=True)
-    return all(Path(part).stem.isdecimal() for part, wanted in parts if "*" in wanted)
+        return self.home.is_folder
 
 
 def _overlay(path: Path, context: ExportContext) -> OverlaySink:
@@ -90,33 +72,35 @@ def _plain(make: Callable[[Path], MaskSink]) -> Callable[[Path, ExportContext], 
     return lambda path, _: make(path)
 
 
-_picture = partial(MaskFormat, needs_pictures=True)
+def _row_of(
+    name: str, make: Callable[[Path, ExportContext], MaskSink], summary: str, *, needs_pictures: bool = False
+) -> tuple[str, MaskFormat]:
+    return name, MaskFormat(PLACES[name], make, summary, needs_pictures)
 
-FORMATS: dict[str, MaskFormat] = {
-    "davis": MaskFormat(
-        "masks", _plain(PalettePngSink), "index PNG per frame with the DAVIS palette", files=("*.png",)
-    ),
-    "objects": MaskFormat(
-        "objects", _plain(ObjectPngSink), "0/255 PNG per object and frame, as SA-V", files=("*/*.png",)
-    ),
-    "ytvis": MaskFormat("youtube_vis.json", YoutubeVisSink, "YouTube-VIS JSON, RLE per object"),
-    "coco": MaskFormat("coco.json", CocoSink, "COCO JSON, RLE per frame with track_id"),
-    "burst": MaskFormat("burst.json", BurstSink, "BURST JSON, RLE per frame"),
-    "mots": MaskFormat(
-        "mots", MotsPngSink, "MOTS 16-bit PNG with labels.txt", files=("instances/*.png", "instances/labels.txt")
-    ),
-    "mots-txt": MaskFormat("mots.txt", MotsTextSink, "MOTS text, RLE per object and frame"),
-    "cvat": MaskFormat("cvat.xml", CvatVideoSink, "CVAT for video 1.1 XML, masks"),
-    "cvat-images": MaskFormat("cvat_images.xml", CvatImagesSink, "CVAT for images 1.1 XML, masks"),
-    "labelstudio": MaskFormat("label_studio.json", BrushSink, "Label Studio tasks, a brush per object and frame"),
-    "labelstudio-video": MaskFormat("label_studio_video.json", VideoBoxSink, "Label Studio video task, boxes only"),
-    "npz": MaskFormat("masks.npz", _plain(NpzSink), "NumPy archive of all label maps"),
-    "prores": _picture("alpha.mov", _alpha("prores4444"), "ProRes 4444 video with alpha"),
-    "vp9": _picture("alpha.webm", _alpha("vp9_alpha"), "VP9 video with alpha"),
-    "cutouts": _picture("cutouts", _plain(CutoutSink), "RGBA PNG per frame, objects only", files=("*.png",)),
-    "overlay": _picture("overlay.mp4", _overlay, "the objects painted over the video, audio kept"),
-    "sheet": _picture("contact_sheet.png", _plain(ContactSheetSink), "six frames on one picture"),
-}
+
+_picture = partial(_row_of, needs_pictures=True)
+
+FORMATS: dict[str, MaskFormat] = dict(
+    [
+        _row_of("davis", _plain(PalettePngSink), "index PNG per frame with the DAVIS palette"),
+        _row_of("objects", _plain(ObjectPngSink), "0/255 PNG per object and frame, as SA-V"),
+        _row_of("ytvis", YoutubeVisSink, "YouTube-VIS JSON, RLE per object"),
+        _row_of("coco", CocoSink, "COCO JSON, RLE per frame with track_id"),
+        _row_of("burst", BurstSink, "BURST JSON, RLE per frame"),
+        _row_of("mots", MotsPngSink, "MOTS 16-bit PNG with labels.txt"),
+        _row_of("mots-txt", MotsTextSink, "MOTS text, RLE per object and frame"),
+        _row_of("cvat", CvatVideoSink, "CVAT for video 1.1 XML, masks"),
+        _row_of("cvat-images", CvatImagesSink, "CVAT for images 1.1 XML, masks"),
+        _row_of("labelstudio", BrushSink, "Label Studio tasks, a brush per object and frame"),
+        _row_of("labelstudio-video", VideoBoxSink, "Label Studio video task, boxes only"),
+        _row_of("npz", _plain(NpzSink), "NumPy archive of all label maps"),
+        _picture("prores", _alpha("prores4444"), "ProRes 4444 video with alpha"),
+        _picture("vp9", _alpha("vp9_alpha"), "VP9 video with alpha"),
+        _picture("cutouts", _plain(CutoutSink), "RGBA PNG per frame, objects only"),
+        _picture("overlay", _overlay, "the objects painted over the video, audio kept"),
+        _picture("sheet", _plain(ContactSheetSink), "six frames on one picture"),
+    ]
+)
 
 
 def find_formats(names: Iterable[str]) -> tuple[str, ...]:

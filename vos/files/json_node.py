@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vos.errors import PromptError
+from vos.errors import VosError
 from vos.files.regular_file import check_regular_file
 
 MAX_BYTES = 64 * 1024 * 1024
 # Far beyond any coordinate, far below where floats lose whole numbers.
 _MAX_NUMBER = 1e9
+
+
+class JsonError(VosError):
+    """A JSON file that cannot be read, or a value in it that is not what it should be.
+
+    What the file is about is known to whoever reads it: they turn it into an error of theirs with `json_errors_as`.
+    """
+
+    exit_code = 2
+
+
+@contextmanager
+def json_errors_as(kind: type[VosError], *, remark: str = "") -> Iterator[None]:
+    """Turns a JsonError of the block into an error of another kind; also as the decorator of a function.
+
+    Args:
+        kind: The error to raise instead.
+        remark: What to add to the message.
+    """
+    try:
+        yield
+    except JsonError as error:
+        raise kind(f"{error}{remark}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +49,8 @@ class JsonNode:
     path: str = "$"
 
     def fail(self, problem: str) -> NoReturn:
-        """Raises PromptError that names the file and the place."""
-        raise PromptError(f"{self.file}: {self.path}: {problem}")
+        """Raises JsonError that names the file and the place."""
+        raise JsonError(f"{self.file}: {self.path}: {problem}")
 
     def has(self, key: str) -> bool:
         """Whether this is an object with such a member that is not null."""
@@ -41,7 +65,7 @@ class JsonNode:
         return JsonNode(self.value[key], self.file, f"{self.path}.{key}")
 
     def only(self, *keys: str) -> None:
-        """Raises PromptError when the object has a member of another name."""
+        """Raises JsonError when the object has a member of another name."""
         if not isinstance(self.value, dict):
             self.fail("expected an object {...}")
         for key in self.value:
@@ -96,21 +120,21 @@ def read_json(path: str | Path) -> JsonNode:
     """The root of a JSON file.
 
     Raises:
-        PromptError: the file is missing, larger than 64 MiB, or not JSON.
+        JsonError: the file is missing, larger than 64 MiB, or not JSON.
     """
     path = Path(path)
-    check_regular_file(path)
+    check_regular_file(path, JsonError)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise PromptError(f"{path}: more than {MAX_BYTES >> 20} MiB, too large for prompts")
+            raise JsonError(f"{path}: more than {MAX_BYTES >> 20} MiB, too large to be read as JSON")
         text = path.read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_refuse_constant)
     except OSError as error:
-        raise PromptError(f"{path}: {error.strerror}") from None
+        raise JsonError(f"{path}: {error.strerror}") from None
     except json.JSONDecodeError as error:
-        raise PromptError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+        raise JsonError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError):  # not UTF-8, NaN, numbers of thousands of digits, deep nesting
-        raise PromptError(f"{path}: not JSON that can be read (UTF-8, finite numbers, not too deep)") from None
+        raise JsonError(f"{path}: not JSON that can be read (UTF-8, finite numbers, not too deep)") from None
     return JsonNode(value, path)
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from vos.errors import PromptError
-from vos.files.json_node import JsonNode, read_json
+from vos.files.json_node import JsonNode, json_errors_as, read_json
 from vos.prompts.base import MAX_OBJECT_ID, Prompt, VisualPrompt, frozen_points, set_field
 from vos.prompts.stroke import DEFAULT_STROKE_WIDTH, draw_lines
 
@@ -56,6 +56,7 @@ class DavisScribbles(VisualPrompt):
         return result
 
 
+@json_errors_as(PromptError)
 def read_davis_scribbles(path: str | Path) -> list[DavisScribbles]:
     """One prompt per object and annotated frame, by frame, then object.
 
@@ -65,8 +66,9 @@ def read_davis_scribbles(path: str | Path) -> list[DavisScribbles]:
     return davis_scribbles_from(read_json(path))
 
 
+@json_errors_as(PromptError)
 def davis_scribbles_from(root: JsonNode) -> list[DavisScribbles]:
-    """`read_davis_scribbles` of a file that is already parsed."""
+    """`read_davis_scribbles` of a file that is already parsed. Raises PromptError like it."""
     prompts: list[DavisScribbles] = []
     for frame, strokes in enumerate(root.get("scribbles").items()):
         found = tuple(_stroke(node) for node in strokes.items())

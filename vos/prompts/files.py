@@ -103,7 +103,7 @@ def _ids(labels: np.ndarray) -> list[int]:
 
 
 def _begins_like_picture(path: str | Path) -> bool:
-    check_regular_file(path)
+    check_regular_file(path, PromptError)
     try:
         with open(path, "rb") as file:
             return file.read(8).startswith(_SIGNATURES)

@@ -24,7 +24,7 @@ def opened_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     Raises:
         PromptError: the file is missing, of another format, too large, truncated or damaged.
     """
-    check_regular_file(path)
+    check_regular_file(path, PromptError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vos.errors import PromptError
 from vos.files.atomic import replacing, write_bytes
-from vos.files.json_node import JsonNode, read_json
+from vos.files.json_node import JsonNode, json_errors_as, read_json
 from vos.files.rle import decode_counts, encode_counts
 from vos.prompts.base import DIRECTIONS, MAX_OBJECT_ID, Direction, Prompt, VisualPrompt
 from vos.prompts.box import Box
@@ -37,6 +38,7 @@ _MAX_FRAME = 2**31 - 1
 _MAX_SIDE = 65535
 
 
+@json_errors_as(PromptError)
 def read_prompt_script(path: str | Path) -> PromptScript:
     """Reads a prompt script, or a DAVIS scribble file as one.
 
@@ -116,6 +118,7 @@ def prompt_entry(prompt: Prompt, *, image: str = "") -> dict[str, Any]:
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
+@json_errors_as(PromptError)
 def read_prompt_entry(node: JsonNode, default_size: tuple[int, int] | None = None) -> Prompt:
     """One prompt from its entry in a script or a run record.
 
@@ -149,6 +152,7 @@ def read_prompt_entry(node: JsonNode, default_size: tuple[int, int] | None = Non
     return _REGIONS[kind].read(node.get(kind), common)
 
 
+@json_errors_as(PromptError)
 def read_names(root: JsonNode) -> dict[int, str]:
     """Object id -> name from the member `names`, which may be missing. Raises PromptError."""
     return {_object_key(key, node): node.text() for key, node in _members(root, "names")}

@@ -131,7 +131,7 @@ def _check_place(row: MaskFormat, target: Path, *, overwrite: bool) -> None:
         kind = "folder" if place.is_dir() else "file"
         raise OutputError(f"{place}: a {kind} is in the way; remove it, or choose another --output")
     if row.is_folder:
-        own = set(row.written_in(target))
+        own = set(row.home.written_in(target))
         strange = next((p for p in sorted(place.rglob("*")) if not p.is_dir() and p not in own), None)
         if strange is not None:
             raise OutputError(f"{strange}: was not written by this format; move it away, or choose another --output")

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vos.errors import OutputError
-from vos.export.formats import FORMATS
 from vos.files.atomic import write_bytes
+from vos.files.places import PLACES
 
-MASKS_FOLDER = FORMATS["davis"].place
-OVERLAY_FILE = FORMATS["overlay"].place
-CONTACT_SHEET_FILE = FORMATS["sheet"].place
+MASKS_FOLDER = PLACES["davis"].path
+OVERLAY_FILE = PLACES["overlay"].path
+CONTACT_SHEET_FILE = PLACES["sheet"].path
 RECORD_FILE = "run.json"
 JOURNAL_FILE = "journal.jsonl"
 SNAPSHOTS_FOLDER = "snapshots"
@@ -80,25 +80,25 @@ class OutputFolder:
 
     def written(self) -> list[Path]:
         """Existing whole files of the run, its exports in other formats among them; not what a kill left behind."""
-        own = [self.record, self.journal, *(p for row in FORMATS.values() for p in row.written_in(self.root))]
+        own = [self.record, self.journal, *(p for place in PLACES.values() for p in place.written_in(self.root))]
         own += self._references()
         own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
         own += [p for folder in self._pass_folders() for p in folder.rglob("*")]
         return [path for path in own if path.is_file()]
 
     def exports(self) -> list[Path]:
-        """What is there beside the index masks, in the order of `FORMATS`."""
-        places = [self.root / row.place for name, row in FORMATS.items() if name != "davis"]
-        return [place for place in places if place.exists()]
+        """What is there beside the index masks, in the order of `PLACES`."""
+        paths = [self.root / place.path for name, place in PLACES.items() if name != "davis"]
+        return [path for path in paths if path.exists()]
 
     def _written_by_runs(self) -> list[Path]:
         """Existing files with the names that runs give; anything else in the folder is not ours to remove."""
-        own = [self.record, self.journal, *(self.root / row.place for row in FORMATS.values())]
+        own = [self.record, self.journal, *(self.root / place.path for place in PLACES.values())]
         # What a killed run left under temporary names. Masks have theirs below: looking once per mask would take
         # minutes in the folder of a long run.
         own += [p for path in own for p in self.root.glob(f".{glob.escape(path.name)}.*.part")]
         own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
-        own += [p for row in FORMATS.values() for p in row.written_in(self.root)]
+        own += [p for place in PLACES.values() for p in place.written_in(self.root)]
         own += [*self._written_snapshots(), *self._references()]
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
 
@@ -109,7 +109,7 @@ class OutputFolder:
     def _folders(self) -> list[Path]:
         """Existing folders that runs make, inner ones first."""
         snapshots = [self.snapshots] if self.snapshots.is_dir() else []
-        return [*(p for row in FORMATS.values() for p in row.folders_in(self.root)), *snapshots]
+        return [*(p for place in PLACES.values() for p in place.folders_in(self.root)), *snapshots]
 
     def _remove(self, *, keep: Collection[Path] = ()) -> None:
         """Removes what runs write, but for the files and the folders' contents in `keep`."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from vos.errors import OutputError, PromptError
-from vos.files.json_node import JsonNode
+from vos.files.json_node import JsonNode, json_errors_as
 from vos.prompts import MAX_OBJECT_ID, Prompt, PromptScript, Removal
 from vos.prompts.digest import prompts_digest
 from vos.prompts.script_json import read_names, read_prompt_entry
@@ -24,6 +23,7 @@ _ON_ABSENT: dict[str, OnAbsent] = {"empty": "empty", "hold": "hold", "stop": "st
 _CHECKSUM = re.compile(r"[0-9a-f]{8}")
 _MAX_WHOLE = 2**31 - 1
 _MAX_PTS = 2**63 - 1
+_DAMAGED = " (the record is damaged or was edited)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,11 @@ class RecordedRun:
         video: As the user named it then.
         fingerprint: Size and SHA-256 of its bytes; empty if it could be read only once.
         source_options: Keyword arguments of `open_source`.
-        prompts: With their content.
+        script: What was said about the objects, prompts with their content.
         model, weights_sha256, short_side, device, threads: The network and where it computed.
         memory: Which frames were remembered.
         absence: What happened to objects out of view.
         frames: One per mask that was written.
-        removals: Objects that end before the video does.
-        names: Of objects.
     """
 
     path: Path
@@ -58,7 +56,7 @@ class RecordedRun:
     video: str
     fingerprint: dict[str, Any]
     source_options: dict[str, Any]
-    prompts: tuple[Prompt, ...]
+    script: PromptScript
     model: str
     weights_sha256: str
     short_side: int
@@ -68,13 +66,6 @@ class RecordedRun:
     windows: WindowPolicy
     absence: AbsencePolicy
     frames: tuple[RecordedFrame, ...]
-    removals: tuple[Removal, ...] = ()
-    names: Mapping[int, str] = field(default_factory=dict)
-
-    @property
-    def script(self) -> PromptScript:
-        """What was said about the objects."""
-        return PromptScript(self.prompts, self.removals, self.names)
 
 
 def read_recorded_run(path: Path) -> RecordedRun:
@@ -91,22 +82,14 @@ def read_recorded_run(path: Path) -> RecordedRun:
         raise OutputError(f"{path}: not a run record; give the run.json of a run, or its folder")
     members = read_record(folder)
     root = JsonNode(members, folder.record)
-    try:
+    with json_errors_as(OutputError, remark=_DAMAGED):
         return _parse(folder, root)
-    except PromptError as error:
-        raise _damaged(error) from error
 
 
 def recorded_source_options(folder: OutputFolder, members: dict[str, Any]) -> dict[str, Any]:
     """The recorded source options in the types that `open_source` takes. Raises OutputError for a damaged record."""
-    try:
+    with json_errors_as(OutputError, remark=_DAMAGED):
         return _source_options(JsonNode(members, folder.record))
-    except PromptError as error:
-        raise _damaged(error) from error
-
-
-def _damaged(error: PromptError) -> OutputError:
-    return OutputError(f"{error} (the record is damaged or was edited)")
 
 
 # How the bytes of standard input were cut into frames: they cannot be read again, and no file needs it.
@@ -141,7 +124,7 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
         video=root.get("input").get("video").text(),
         fingerprint={name: node.value for name, node in root.get("input").members() if name != "video"},
         source_options=_source_options(root),
-        prompts=tuple(_prompt(node) for node in root.get("prompts").items()),
+        script=_script(root),
         model=model.get("name").text(),
         weights_sha256=model.get("weights_sha256").text(),
         short_side=options.get("short_side").integer(1, _MAX_WHOLE),
@@ -158,9 +141,6 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
         windows=_windows(options),
         absence=AbsencePolicy(options.get("absent_below").number(), on_absent, stop_after),
         frames=_frames(folder, root),
-        # Records of the first versions have none of these.
-        removals=tuple(_removal(node) for node in root.get("removals").items()) if root.has("removals") else (),
-        names=read_names(root),
     )
 
 
@@ -173,6 +153,18 @@ def _windows(options: JsonNode) -> WindowPolicy:
         max_views=given["max_views"].integer(1, _MAX_WHOLE),
         **{name: node.number() for name, node in given.items() if name not in ("follow", "max_views")},
     )
+
+
+def _script(root: JsonNode) -> PromptScript:
+    try:
+        return PromptScript(
+            tuple(_prompt(node) for node in root.get("prompts").items()),
+            # Records of the first versions have no removals.
+            tuple(_removal(node) for node in root.get("removals").items()) if root.has("removals") else (),
+            read_names(root),
+        )
+    except PromptError as error:  # prompts are read as those of a script are
+        raise OutputError(f"{error}{_DAMAGED}") from error
 
 
 def _prompt(node: JsonNode) -> Prompt:

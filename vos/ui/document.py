@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from vos.errors import PromptError
-from vos.files.json_node import JsonNode
+from vos.files.json_node import JsonNode, json_errors_as
 from vos.prompts import DIRECTIONS, MAX_OBJECT_ID, PromptScript, Removal
 from vos.ui.gestures import Place, apply_gesture, without
 
@@ -107,6 +107,7 @@ class History:
         self.revision += 1
 
 
+@json_errors_as(PromptError)
 def apply_edit(document: Document, edit: JsonNode, place: Place) -> Document:
     """The document after an edit: a gesture on a frame, or something about an object as a whole.
 

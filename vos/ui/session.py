@@ -12,7 +12,7 @@ import numpy as np
 
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError, PromptError, UsageError, exit_code_of
-from vos.files.json_node import JsonNode
+from vos.files.json_node import JsonNode, json_errors_as
 from vos.prompts import Box, Prompt, PromptScript
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
@@ -120,6 +120,7 @@ class Session:
 
     # What is said ---------------------------------------------------------------------------------------------------
 
+    @json_errors_as(PromptError)
     def edit(self, edit: JsonNode) -> dict[str, Any]:
         """Changes the document, saves it and returns its view.
 

@@ -70,7 +70,7 @@ def edited(folder: Path, target: Path, change: Callable[[dict[str, Any]], object
 
 def test_the_record_holds_all_that_a_replay_needs(folder: Path) -> None:
     run = read_recorded_run(folder / "run" / "run.json")
-    assert run.prompts == PROMPTS
+    assert run.script.prompts == PROMPTS
     assert run.memory == type(run.memory)() and run.absence.stop_after == 4
     masks = [read_palette_png(path) for path in sorted((folder / "run/masks").iterdir())]
     assert [frame.checksum for frame in run.frames] == [mask_crc(labels) for labels in masks]
