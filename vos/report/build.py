@@ -14,7 +14,7 @@ from vos.report.analysis import Suspect, analyse, worth_correcting
 from vos.report.page import Card, render
 from vos.report.pictures import painted_frames
 from vos.results import FrameResult
-from vos.runs.mask_reader import FinishedMasks, FinishedRun, open_finished
+from vos.runs.mask_reader import FinishedMasks, FinishedRun, open_masks
 from vos.video.sampling import spread_frames
 
 REPORT_FILE = "report.html"
@@ -66,7 +66,7 @@ def write_report(
     path = Path(output) if output is not None else root / REPORT_FILE
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; pass --overwrite to replace it, or choose another --output")
-    run = open_finished(root, video=video)
+    run = open_masks(root, video=video)
     if not isinstance(run, FinishedRun):
         raise OutputError(f"{root}: a folder of masks, not of a run; a report needs the journal of a run")
     analysis = analyse(_results(run, on_frame))

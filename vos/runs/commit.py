@@ -2,7 +2,7 @@
 
 A correction is made in a folder of its own inside the run's folder, laid out as a run (`OUT/correction/`). When it is
 complete, one file is written there that says so. From then on it only remains to rename files, and whoever opens the
-run next finishes that, as a data base does with its journal. Without that file the run is as it was.
+run next finishes that, as a database does with its journal. Without that file the run is as it was.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from vos.runs.lock import only_run_in
 _READY = "ready.json"
 
 
-def is_switching(folder: OutputFolder) -> bool:
-    """Whether a correction is complete but not in its place yet."""
+def is_committed(folder: OutputFolder) -> bool:
+    """Whether a correction is complete, but its files are not all in their place yet."""
     return (folder.correction / _READY).is_file()
 
 
-def switch(folder: OutputFolder) -> None:
+def commit_correction(folder: OutputFolder) -> None:
     """Puts the correction in its place. The caller holds the lock of the folder.
 
     Raises:
         OutputError: A file cannot be written. Calling it again goes on.
     """
-    if not is_switching(folder):
+    if not is_committed(folder):
         new = {path.relative_to(folder.correction) for path in _files(folder.correction)}
         old = {path.relative_to(folder.root) for path in folder.written()}
         write_json(folder.correction / _READY, {"remove": sorted(str(path) for path in old - new)})
-    _carry_on(folder)
+    _move_files(folder)
 
 
-def finish_switch(folder: OutputFolder) -> None:
-    """Finishes a switch that was broken off; does nothing if there is none.
+def recover_commit(folder: OutputFolder) -> None:
+    """Finishes a commit that was broken off; does nothing if there is none.
 
     Raises:
         OutputError: Another process is at it, or a file cannot be written.
     """
-    if is_switching(folder):
+    if is_committed(folder):
         with only_run_in(folder.root):
-            if is_switching(folder):
-                _carry_on(folder)
+            if is_committed(folder):
+                _move_files(folder)
 
 
-def _carry_on(folder: OutputFolder) -> None:
+def _move_files(folder: OutputFolder) -> None:
     ready = folder.correction / _READY
     try:
         for name in json.loads(ready.read_bytes())["remove"]:

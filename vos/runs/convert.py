@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -12,10 +10,11 @@ from pathlib import Path
 from vos.errors import OutputError, UsageError
 from vos.export import FORMATS, ExportContext, MaskSink, find_formats
 from vos.export.formats import MaskFormat
+from vos.files.atomic import replacing_folder
 from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.runs.lock import only_run_in
-from vos.runs.mask_reader import FinishedMasks, open_finished
+from vos.runs.mask_reader import FinishedMasks, open_masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def convert_run(
         clip_vos/overlay.mp4
     """
     names = find_formats(formats)
-    masks = open_finished(Path(folder), video=video)
+    masks = open_masks(Path(folder), video=video)
     target = Path(folder if output is None else output)
     if "davis" in names and (target / FORMATS["davis"].place).resolve() == masks.masks.resolve():
         raise UsageError(f"{masks.masks}: these masks are in the format davis; choose another format or --output")
@@ -141,28 +140,13 @@ def _check_place(row: MaskFormat, target: Path, *, overwrite: bool) -> None:
 def _completed(row: MaskFormat, target: Path, context: ExportContext, masks: FinishedMasks) -> Iterator[MaskSink]:
     """An open sink; what it has written appears at its place when the block ends well, and not at all otherwise."""
     place = target / row.place
-    # A folder is filled under another name; single files do that by themselves.
-    filled = place.with_name(f".{place.name}.{os.getpid()}.part") if row.is_folder else place
-    sink = row.make(filled, context)
-    try:
-        sink.open(masks.info)
-        yield sink
-        sink.close()
-        if row.is_folder:
-            _exchange(filled, place)
-    except BaseException:
-        sink.abort()
-        if row.is_folder:
-            shutil.rmtree(filled, ignore_errors=True)
-        raise
-
-
-def _exchange(filled: Path, place: Path) -> None:
-    try:
-        if place.exists():
-            shutil.rmtree(place)
-        # No object at all: the format of a folder per object has written nothing.
-        filled.mkdir(exist_ok=True)
-        os.replace(filled, place)
-    except OSError as error:
-        raise OutputError(f"{place}: cannot be written ({error.strerror or error})") from error
+    with ExitStack() as stack:
+        # A folder is filled under another name; single files do that by themselves.
+        sink = row.make(stack.enter_context(replacing_folder(place)) if row.is_folder else place, context)
+        try:
+            sink.open(masks.info)
+            yield sink
+            sink.close()
+        except BaseException:
+            sink.abort()
+            raise

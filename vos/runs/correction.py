@@ -1,39 +1,34 @@
-"""Corrections of a run: what was said is changed, and only the frames that it affects are tracked again.
+"""Corrections of a run: its script is changed, and only the frames that the change affects are tracked again.
 
-The frames before the first change keep their masks. The new ones are made beside the run, in a folder of their own
-that is laid out as a run and starts as a copy of the old one up to the first change; so it goes on from the newest
-snapshot there, as a killed run does, and ends with the same bytes as a run of the changed script from the start. When
-it is complete it takes the place of the old (`vos.runs.commit`); until then the old masks are untouched.
+The frames before the first change keep their masks. The new ones are made in a folder inside the run's that is laid
+out as a run and starts as a copy of the old one up to the first change (`vos.runs.correction_folder`). So the
+correction goes on from the newest snapshot there, as a killed run does, and ends with the same bytes as a run of the
+changed script from the start. When it is complete it replaces the old run (`vos.runs.commit`); until then the old masks
+are untouched.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError, PromptError, UsageError
-from vos.files.index_png import make_folder, png_name
 from vos.prompts import Prompt, PromptScript
-from vos.runs.bidirectional import forward_members
-from vos.runs.commit import switch
-from vos.runs.folder import OutputFolder, write_json
-from vos.runs.inputs import keep_references, script_members
-from vos.runs.journal import Journal, JournalEntry, JournalWriter, read_journal
+from vos.runs.commit import commit_correction
+from vos.runs.correction_folder import first_change, forward_folder, prepare_correction
+from vos.runs.folder import OutputFolder
+from vos.runs.journal import JournalEntry, read_journal
 from vos.runs.lock import only_run_in
 from vos.runs.record import FINISHED, read_record
 from vos.runs.recorded import RecordedRun, read_recorded_run
 from vos.runs.reproduce import cpu_threads, find_video, load_recorded_model, recorded_job
-from vos.runs.resume import is_intact
-from vos.runs.run import Observer, RunOptions, RunOutcome, TrackJob, run_job
-from vos.runs.snapshots import list_snapshots
+from vos.runs.run import Observer, RunOptions, RunOutcome, run_job
 from vos.tracking.absence import AbsencePolicy
 from vos.tracking.memory_bank import MemoryPolicy
-from vos.tracking.schedule import TrackingPlan, plan_of
+from vos.tracking.schedule import plan_of
 from vos.tracking.windows import WindowPolicy
 
 
@@ -59,7 +54,7 @@ class CorrectionReport:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether `stop` was set before the end: the run is as it was, and the same correction would go on."""
+        """Whether the observer stopped it: the run is as it was, and the same correction would go on."""
         return self.outcome.is_interrupted
 
 
@@ -102,15 +97,7 @@ def correct_run(
         2 frames from 4
     """
     script = read_recorded_run(Path(run_folder)).script.merge(corrections)
-    return revise_run(
-        run_folder,
-        script,
-        video=video,
-        model=model,
-        weights=weights,
-        options=options,
-        observer=observer,
-    )
+    return revise_run(run_folder, script, video=video, model=model, weights=weights, options=options, observer=observer)
 
 
 def revise_run(
@@ -125,7 +112,7 @@ def revise_run(
 ) -> CorrectionReport:
     """Makes a run into one of another script; frames before the first difference keep their masks.
 
-    As `correct_run`, but `script` is all that is said from now on: prompts can also be taken back.
+    As `correct_run`, but `script` replaces the run's script, so that prompts can also be taken back.
     """
     plan = plan_of(script)
     folder = OutputFolder(Path(run_folder))
@@ -133,32 +120,33 @@ def revise_run(
     with only_run_in(folder.root):
         run = read_recorded_run(folder.root)
         options = _options_for(run, options or RunOptions())
-        base = _base_of(folder)
-        before = read_journal(base.journal) if base.journal.exists() else Journal((), None)
-        if not before.entries and not run.frames:
-            raise OutputError(f"{run.path}: no mask of this run is there to be corrected; run vos track again")
-        shown = read_journal(folder.journal).entries if folder.journal.exists() else ()
-        place = find_video(run, video)
-        target = OutputFolder(folder.correction)
+        entries = _entries_of(forward_folder(folder))
+        if not entries and not run.frames:
+            raise OutputError(f"{run.path}: this run has no mask to correct; run vos track again")
+        entries_before = _entries_of(folder)
+        job = recorded_job(run, find_video(run, video), script, folder.correction)
         with cpu_threads(run.threads):
             loaded = load_recorded_model(run, weights, None) if model is None else model
-            first = first_difference(plan_of(run.script), plan)
-            if read_record(base)["status"] not in FINISHED:
-                first = len(before.entries) if first is None else first
+            first = first_change(plan_of(run.script), plan)
+            if read_record(forward_folder(folder))["status"] not in FINISHED:
+                first = len(entries) if first is None else first
             if first is not None:
-                first = min(first, len(before.entries))
-            job = recorded_job(run, place, script, target.root)
-            _prepare(folder, target, run, job, plan, before, first)
+                first = min(first, len(entries))
+            prepare_correction(folder, run, job, entries, first)
             try:
                 outcome = run_job(job, loaded, options, observer)
             except PromptError:
-                shutil.rmtree(target.root, ignore_errors=True)
+                shutil.rmtree(job.output, ignore_errors=True)
                 raise
-        now = () if outcome.is_interrupted else read_journal(target.journal).entries
-        report = _report(first, shown, now, replace(outcome, output=folder))
+        entries_now = () if outcome.is_interrupted else _entries_of(job.folder)
+        report = _report(first, entries_before, entries_now, replace(outcome, output=folder))
         if not outcome.is_interrupted:
-            switch(folder)
+            commit_correction(folder)
     return report
+
+
+def _entries_of(folder: OutputFolder) -> tuple[JournalEntry, ...]:
+    return read_journal(folder.journal).entries if folder.journal.exists() else ()
 
 
 def _options_for(run: RecordedRun, options: RunOptions) -> RunOptions:
@@ -175,114 +163,13 @@ def _options_for(run: RecordedRun, options: RunOptions) -> RunOptions:
     return replace(options, memory=run.memory, absence=run.absence, resume=True, overwrite=False)
 
 
-def first_difference(before: TrackingPlan, after: TrackingPlan) -> int | None:
-    """The first frame of which the forward pass is told something else; None if there is none."""
-    changed = [
-        frame
-        for events in ((before.prompts, after.prompts), (before.removals, after.removals))
-        for frame in {**events[0], **events[1]}
-        if events[0].get(frame) != events[1].get(frame)
-    ]
-    return min(changed, default=None)
-
-
-def _base_of(folder: OutputFolder) -> OutputFolder:
-    """Where the forward pass of a run lies."""
-    return folder.forward_pass if folder.forward_pass.is_started() else folder
-
-
-def _prepare(
-    folder: OutputFolder,
-    target: OutputFolder,
-    run: RecordedRun,
-    job: TrackJob,
-    plan: TrackingPlan,
-    before: Journal,
-    first: int | None,
-) -> None:
-    """Makes `target` a broken-off run of the new script that has the old one's forward pass before `first`.
-
-    Where a former call for the same script has left one, that one stays.
-    """
-    if target.is_started() and read_recorded_run(target.root).script == job.script:
-        return
-    shutil.rmtree(target.root, ignore_errors=True)
-    if plan.backward == plan_of(run.script).backward and first is None:
-        _copy_whole(folder, target, {**run.members, **script_members(job.script)})
-        return
-    kept = before.entries if first is None else before.entries[:first]
-    running = {**run.members, **script_members(job.script), **_NOTHING_YET}
-    base, new_base = _base_of(folder), target
-    members = running
-    if plan.backward:
-        new_base = target.forward_pass
-        members = {**read_record(base), **forward_members(job, plan, run.members)}
-        if first is not None or members["status"] == "stopped":
-            members |= _NOTHING_YET
-    _check_masks(base, kept)
-    if plan.prompts:
-        make_folder(new_base.masks)
-        make_folder(new_base.snapshots)
-        for entry in kept:
-            _link(base.masks / png_name(entry.index), new_base.masks / png_name(entry.index))
-        for frames, path in list_snapshots(base.snapshots):
-            if frames <= len(kept):
-                _link(path, new_base.snapshots / path.name)
-        writer = JournalWriter(new_base.journal)
-        for entry in kept:
-            writer.append(entry)
-        writer.close()
-        keep_references(new_base.root, job.script.prompts)
-        write_json(new_base.record, members)
-    if plan.backward:
-        for path in folder.passes.glob("back_*/*"):
-            make_folder(target.passes / path.parent.name)
-            _link(path, target.passes / path.parent.name / path.name)
-    # Last: without it there is no run here, and all this is done again.
-    make_folder(target.root)
-    keep_references(target.root, job.script.prompts)
-    write_json(target.record, running)
-
-
-_NOTHING_YET: dict[str, Any] = {"status": "running", "frames": 0, "pts": [], "mask_crc32": []}
-
-
-def _copy_whole(folder: OutputFolder, target: OutputFolder, members: dict[str, Any]) -> None:
-    for path in folder.written():
-        copy = target.root / path.relative_to(folder.root)
-        make_folder(copy.parent)
-        if path != folder.record:
-            _link(path, copy)
-    write_json(target.record, members)
-
-
-def _check_masks(folder: OutputFolder, entries: Iterable[JournalEntry]) -> None:
-    for entry in entries:
-        if not is_intact(folder, entry):
-            raise OutputError(
-                f"{folder.masks / png_name(entry.index)}: this mask is not the one that the run wrote; give it as a "
-                f"prompt (--at {entry.index} --mask FILE), or put the run's own back"
-            )
-
-
-def _link(path: Path, target: Path) -> None:
-    """A second name for a file that is never written in place; a copy where the file system has no such names."""
-    try:
-        os.link(path, target)
-    except OSError:
-        try:
-            shutil.copyfile(path, target)
-        except OSError as error:
-            raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
-
-
 def _report(
     first: int | None, before: Sequence[JournalEntry], after: Sequence[JournalEntry], outcome: RunOutcome
 ) -> CorrectionReport:
     ranges = [range(low, high + 1) for low, high in outcome.went_back]
     if first is not None and not outcome.is_interrupted:
         ranges.append(range(first, outcome.frames))
-    frames = {index for one in ranges for index in one}
+    frames = {index for indices in ranges for index in indices}
     old, new = ([entry.crc32 for entry in entries] for entries in (before, after))
     changed = sum(a != b for a, b in zip(old, new, strict=False)) + abs(len(old) - len(new))
     return CorrectionReport(

@@ -18,9 +18,9 @@ from vos.runs.folder import OutputFolder
 from vos.runs.inputs import fingerprint
 from vos.runs.job import export_context
 from vos.runs.journal import JournalEntry, mask_crc, read_journal
+from vos.runs.masks import read_labels
 from vos.runs.record import FINISHED, read_record
 from vos.runs.recorded import recorded_source_options
-from vos.runs.resume import read_labels
 from vos.video import Frame, FrameSource, VideoInfo, open_source
 from vos.video.images import ImageFolderSource
 
@@ -59,7 +59,7 @@ class FinishedMasks(Protocol):
         """
 
 
-def open_finished(folder: Path, *, video: str | Path | None = None) -> FinishedMasks:
+def open_masks(folder: Path, *, video: str | Path | None = None) -> FinishedMasks:
     """The masks of a run's folder; with `video`, also those of any folder of index PNG, one per frame.
 
     Args:

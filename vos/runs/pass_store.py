@@ -22,7 +22,7 @@ from vos.prompts.digest import prompts_digest
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
 from vos.runs.journal import JournalEntry, mask_crc, read_journal
-from vos.runs.resume import read_labels
+from vos.runs.masks import read_labels
 from vos.tracking.schedule import BackwardPass, TrackingPlan
 from vos.tracking.tracker import VideoTracker
 from vos.video import Frame, FrameSource, VideoInfo

@@ -17,7 +17,7 @@ import numpy as np
 from vos.errors import OutputError
 from vos.export.sink import MaskSink
 from vos.results import FrameResult
-from vos.runs.commit import finish_switch
+from vos.runs.commit import recover_commit
 from vos.runs.folder import OutputFolder, write_json
 from vos.runs.inputs import RunInputs, keep_references
 from vos.runs.journal import JournalEntry, JournalWriter, mask_crc
@@ -204,7 +204,7 @@ def read_record(folder: OutputFolder) -> dict[str, Any]:
     Raises:
         OutputError: It is missing, not readable, or of another schema; or that correction cannot be put in place.
     """
-    finish_switch(folder)
+    recover_commit(folder)
     path = folder.record
     try:
         record = json.loads(path.read_bytes())

@@ -7,17 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError, VideoError
-from vos.files.index_png import png_name, read_palette_png
 from vos.results import FrameResult
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import RunInputs
 from vos.runs.job import RunOutcome
-from vos.runs.journal import JournalEntry, mask_crc, read_journal
+from vos.runs.journal import JournalEntry, read_journal
 from vos.runs.lock import only_run_in
+from vos.runs.masks import is_intact, read_labels
 from vos.runs.record import FINISHED, read_record
 from vos.runs.setup import RunSetup
 from vos.runs.snapshot_file import load_state
@@ -157,16 +155,3 @@ class FinishedFrames:
             object_ids=tuple(entry.presence),
             presence=tuple(entry.presence.values()),
         )
-
-
-def read_labels(folder: OutputFolder, index: int) -> np.ndarray:
-    """(H, W) uint16 label map of one frame. Raises OutputError when its mask is missing or damaged."""
-    return read_palette_png(folder.masks / png_name(index)).astype(np.uint16)
-
-
-def is_intact(folder: OutputFolder, entry: JournalEntry) -> bool:
-    """Whether the mask of a frame is on disk and has the checksum of its journal entry."""
-    try:
-        return mask_crc(read_labels(folder, entry.index)) == entry.crc32
-    except OutputError:
-        return False

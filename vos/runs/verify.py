@@ -18,9 +18,9 @@ from vos.files.index_png import png_name
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import fingerprint
 from vos.runs.journal import Journal, JournalEntry, mask_crc, read_journal
+from vos.runs.masks import read_labels
 from vos.runs.record import FINISHED, read_record
 from vos.runs.recorded import recorded_source_options
-from vos.runs.resume import read_labels
 from vos.video import Frame, FrameSource, open_source
 from vos.video.images import ImageFolderSource
 

@@ -20,8 +20,8 @@ from vos.prompts import Prompt, PromptScript
 from vos.prompts.digest import prompts_digest
 from vos.runs.folder import OutputFolder
 from vos.runs.journal import read_journal
+from vos.runs.masks import read_labels
 from vos.runs.record import FINISHED, read_record
-from vos.runs.resume import read_labels
 from vos.ui.update import UpdateMode
 
 # No masks yet; masks of some frames; masks of other prompts than the document's; masks of exactly these.
