@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from vos.export import (
 )
 from vos.files.index_png import write_palette_png
 from vos.files.palette import DAVIS_PALETTE
+from vos.files.places import PLACES
 from vos.prompts import read_masks
 from vos.results import FrameResult
 
@@ -249,3 +252,10 @@ def test_a_finished_file_survives_a_failed_rewrite(tmp_path: Path) -> None:
     sink.write(*run(seed=2)[0])
     sink.abort()
     assert files_of(tmp_path) == before
+
+
+def test_every_format_has_its_place_and_the_folder_of_a_run_knows_it_without_the_writers() -> None:
+    assert {name: row.home for name, row in FORMATS.items()} == PLACES
+    code = "import sys, vos.runs.folder; print([name for name in sys.modules if name.startswith('vos.export')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
