@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.fleet_options import fleet_options, pool_factory
+from pipelines.cli.fleet_options import FleetOptions, fleet_options, fleet_session
 from vos.cli.options import model_options
 
 if TYPE_CHECKING:
@@ -23,18 +20,26 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the batch: one folder per job."
 )
-@click.option("--resume", is_flag=True, help="Continue the batch in the output folder: skip what is done.")
-@click.option("--overwrite", is_flag=True, help="Replace what former runs wrote to the jobs' folders.")
+@click.option(
+    "--resume", is_flag=True, help="Continue the batch in the output folder, without the videos that are done."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the files of earlier runs in the folders of jobs.")
 @fleet_options
 @model_options
-@click.option("--absent-below", type=click.FloatRange(0, 1), default=0.5, show_default=True)
+@click.option(
+    "--absent-below",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Presence below which an object gets no pixels.",
+)
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also write overlay.mp4.")
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
 @click.option(
     "--split-frames",
     type=click.IntRange(2, 1_000_000),
     metavar="N",
-    help="Split videos of more than N frames over the workers. Approximate: windows do not see each other.",
+    help="Split videos of more than N frames among the workers. Approximate: each part is tracked on its own.",
 )
 @click.option(
     "--split-overlap",
@@ -42,24 +47,17 @@ if TYPE_CHECKING:
     default=16,
     show_default=True,
     metavar="M",
-    help="Frames that a window shares with the one before; objects are matched in them.",
+    help="Frames that a part shares with the one before it; objects are matched on these.",
 )
 @click.option("--fps", "rate", metavar="RATE", help="Frames per second of image folders.")
-@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the outcome on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the summary as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def batch(
     jobs: str,
     output: Path,
     resume: bool,
     overwrite: bool,
-    workers: int | None,
-    gpus: str | None,
-    fraction: float | None,
-    threads: int,
-    address: str | None,
-    decoders: str,
-    stall: float,
-    retries: int,
+    fleet: FleetOptions,
     model: str,
     weights: Path | None,
     device: str,
@@ -73,18 +71,20 @@ def batch(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Masks for every video of JOBS, as `vos track` would make them one by one.
+    """Track every video of JOBS, as `vos track` would one by one.
 
-    JOBS is a folder of videos, a pattern ('clips/*.mp4'), or a manifest: a .csv file whose header names columns, or a
-    .jsonl file. In a folder, clip.mp4 is prompted by clip.stroke.png or clip.mask.png next to it. A manifest has the
-    column video, at least one of mask, stroke, box, point, polygon, and any of name, negative_point, model, weights,
-    short_side, absent_below, overlay, contact_sheet, rate, split_frames, split_overlap. Options apply to jobs that do
-    not set their own.
+    JOBS is a folder of videos, a pattern ('clips/*.mp4') or a manifest: a .csv file whose header names the columns, or
+    a .jsonl file. In a folder, clip.mp4 is prompted by clip.stroke.png, clip.mask.png or clip.prompts.json beside it.
 
-    All jobs are checked before the first is started. A job that fails does not stop the others. Stopped by Ctrl-C or
-    by a crash, the batch continues with --resume. Exit status 1 if a job failed.
+    A manifest has the column video and a column for each kind of prompt it uses: script, stroke, mask, box, point,
+    negative_point, polygon, text, reference (with reference_mask or reference_stroke). The columns frame, object and
+    direction apply to the prompts of their row, remove ends an object. Further columns, name, model, weights,
+    short_side, absent_below, overlay, contact_sheet, rate, split_frames and split_overlap, take precedence over the
+    options of the command. Several values of a cell are separated by |.
+
+    All rows are checked before the first video is tracked. A video that fails does not stop the others. After Ctrl-C
+    or a crash the batch continues with --resume. The exit status is 1 if a video failed.
     """
-    from pipelines.cli.batch_progress import choose_batch_progress
     from pipelines.fleet.batch import run_batch
     from pipelines.fleet.job_list import read_rows
     from pipelines.fleet.jobs import ModelSpec
@@ -101,52 +101,24 @@ def batch(
         split_overlap=split_overlap,
         require_empty=not (resume or overwrite),
     )
-    with (
-        stop_on_signals(f"go on with --resume --output {output}"),
-        pool_factory(
-            workers=workers,
-            gpus=gpus,
-            fraction=fraction,
-            threads=threads,
-            address=address,
-            stall=stall,
-            device=device,
-            decoders=decoders,
-        ) as make_pool,
-        choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
-    ):
+    with fleet_session(
+        fleet, device=device, remedy=f"continue with --resume --output {output}", quiet=quiet, as_json=as_json
+    ) as (make_pool, on_event):
         outcome = run_batch(
             read_rows(jobs),
             defaults,
             make_pool,
-            threads=threads,
+            threads=fleet.threads,
             resume=resume,
             overwrite=overwrite,
-            retries=retries,
-            on_event=progress.hear,
+            retries=fleet.retries,
+            on_event=on_event,
         )
     return report(outcome, output, as_json=as_json, quiet=quiet)
 
 
-@contextmanager
-def stop_on_signals(remedy: str) -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does (a cluster's scheduler sends it); what to do next is said in either case."""
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo(f"vos: stopped; {remedy}", err=True)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -> int:
-    """Tells what came of the batch; 1 if a job failed or a video broke off."""
+    """Prints the outcome of the batch; returns 1 if a job failed or a video is truncated, otherwise 0."""
     if as_json:
         summary = {
             "event": "batch",
@@ -164,12 +136,12 @@ def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -
     if outcome.problems and not as_json:
         _print_problems(outcome)
     for name, where in outcome.truncated.items():
-        click.echo(f"vos: {name}: the video is {where}; the masks before that are written", err=True)
+        click.echo(f"vos: {name}: the video is {where}; the masks up to there are written", err=True)
     if outcome.approximate and not as_json and not quiet:
-        click.echo(f"{len(outcome.approximate)} split into windows: approximate, see run.json")
+        click.echo(f"{len(outcome.approximate)} split into parts: approximate, see run.json")
     for name, doubts in outcome.approximate.items():
         for doubt in doubts:
-            click.echo(f"vos: {name}: {doubt}; look at it, or track the video in one piece", err=True)
+            click.echo(f"vos: {name}: {doubt}; check it, or track the video in one piece", err=True)
     return 1 if outcome.failed or outcome.truncated else 0
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
+
+from vos.cli.progress import Display
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -12,61 +14,40 @@ if TYPE_CHECKING:
     from pipelines.fleet.events import BatchEvent
 
 
-class BatchProgress(Protocol):
-    """Hears of every event of a batch."""
+class BatchProgress(Display):
+    """Progress of a batch; this base shows nothing."""
 
-    def hear(self, event: BatchEvent) -> None:
-        """Something happened."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def handle(self, event: BatchEvent) -> None:
+        """Called with every event."""
 
 
-class Silent:
-    """Says nothing."""
-
-    def hear(self, event: BatchEvent) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
-class JsonLines(Silent):
+class JsonLines(BatchProgress):
     """Every event as one JSON object."""
 
-    def hear(self, event: BatchEvent) -> None:
-        _say(event.as_json())
+    def handle(self, event: BatchEvent) -> None:
+        _print(event.as_json())
 
 
-class PlainLines(Silent):
+class PlainLines(BatchProgress):
     """A line for each job that ends."""
 
     def __init__(self) -> None:
         self._jobs = 0
         self._ended = 0
 
-    def hear(self, event: BatchEvent) -> None:
+    def handle(self, event: BatchEvent) -> None:
         from pipelines.fleet.events import BatchOpened, JobDone, JobFailed
 
         if isinstance(event, BatchOpened):
             self._jobs, self._ended = event.jobs, event.done
         if isinstance(event, (JobDone, JobFailed)):
             self._ended += 1
-        if (text := ending_of(event)) is not None:
-            _say(f"[{self._ended}/{self._jobs}] {text}")
+        if (text := describe_ending(event)) is not None:
+            _print(f"[{self._ended}/{self._jobs}] {text}")
 
 
-class LiveTable(Silent):
-    """One line per running video (frame, fps, time left) over a line of totals; endings scroll by above."""
+class LiveTable(BatchProgress):
+    """One line per running video (frame, fps, time left) over a line of totals; finished videos scroll above."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -84,7 +65,7 @@ class LiveTable(Silent):
         self._total = self._bar.add_task("all videos", total=None, rate="")
         self._running: dict[int, TaskID] = {}
 
-    def hear(self, event: BatchEvent) -> None:
+    def handle(self, event: BatchEvent) -> None:
         from pipelines.fleet.events import (
             BatchOpened,
             JobDone,
@@ -94,7 +75,7 @@ class LiveTable(Silent):
             JobStarted,
         )
 
-        text = ending_of(event)
+        text = describe_ending(event)
 
         if isinstance(event, BatchOpened):
             self._bar.update(self._total, total=event.jobs, completed=event.done)
@@ -120,31 +101,31 @@ class LiveTable(Silent):
         self._bar.stop()
 
 
-def ending_of(event: BatchEvent) -> str | None:
-    """How an attempt, or a split video, ended, in words; None for events that end nothing."""
+def describe_ending(event: BatchEvent) -> str | None:
+    """One line about an attempt or a split video that ended; None for other events."""
     from pipelines.fleet.events import DecodersStarted, JobDone, JobFailed, JobRetried, JobStitched
 
     if isinstance(event, DecodersStarted):
-        return f"decoding limits the workers: {event.decoders} process(es) decode for them from now on"
+        return f"decoding is the bottleneck: {event.decoders} process(es) now decode for the workers"
     if isinstance(event, JobStitched):
-        return f"{event.name}: put together from {event.windows} windows, {event.frames} frames"
+        return f"{event.name}: stitched from {event.windows} parts, {event.frames} frames"
     if isinstance(event, JobDone):
         return f"{event.name}: {event.result.frames} frames, {event.result.fps:.1f} fps"
     if isinstance(event, JobFailed):
         return f"{event.name}: failed: {event.problem}"
     if isinstance(event, JobRetried):
-        return f"{event.name}: will be tried again: {event.problem}"
+        return f"{event.name}: will be retried: {event.problem}"
     return None
 
 
 def choose_batch_progress(*, quiet: bool, as_json: bool) -> BatchProgress:
     """The kind that suits the options and what stderr is."""
     if quiet:
-        return Silent()
+        return BatchProgress()
     if as_json:
         return JsonLines()
     return LiveTable() if sys.stderr.isatty() else PlainLines()
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201

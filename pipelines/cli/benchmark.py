@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.batch import stop_on_signals
-from pipelines.cli.fleet_options import fleet_options, pool_factory
+from pipelines.cli.fleet_options import FleetOptions, fleet_options, fleet_session
 from vos.cli.options import model_options
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
     type=click.Choice(_PROMPTS),
     default="mask",
     show_default=True,
-    help="What a simulated user draws for the masks that the protocol gives; or the scribbles of DAVIS.",
+    help="What a simulated user draws for the masks that the protocol provides; or DAVIS scribbles.",
 )
 @click.option(
     "--scribble",
@@ -35,7 +34,7 @@ _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
     default=1,
     show_default=True,
     metavar="N",
-    help="With --prompt scribble: the file Scribbles/SEQUENCE/00N.json.",
+    help="With --prompt scribble: use Scribbles/SEQUENCE/00N.json.",
 )
 @click.option("--all-frames", is_flag=True, help="YouTube-VOS: track SPLIT_all_frames instead of every fifth frame.")
 @click.option("--limit-to", metavar="NAME,...", help="Only these sequences.")
@@ -46,10 +45,16 @@ _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
     help="Folder for predictions and report.  [default: DATASET_SPLIT_PROMPT_vos]",
 )
 @model_options
-@click.option("--absent-below", type=click.FloatRange(0, 1), default=0.5, show_default=True)
+@click.option(
+    "--absent-below",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Presence below which an object gets no pixels.",
+)
 @fleet_options
-@click.option("--resume", is_flag=True, help="Continue with what is unfinished in the output folder.")
-@click.option("--no-score", is_flag=True, help="Only write predictions, for splits whose truth is not public.")
+@click.option("--resume", is_flag=True, help="Continue the benchmark in the output folder.")
+@click.option("--no-score", is_flag=True, help="Only write predictions, for splits without public ground truth.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the report on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def benchmark(
@@ -66,14 +71,7 @@ def benchmark(
     device: str,
     short_side: int | None,
     absent_below: float,
-    workers: int | None,
-    gpus: str | None,
-    fraction: float | None,
-    threads: int,
-    address: str | None,
-    decoders: str,
-    stall: float,
-    retries: int,
+    fleet: FleetOptions,
     resume: bool,
     no_score: bool,
     as_json: bool,
@@ -81,9 +79,9 @@ def benchmark(
 ) -> int:
     """Track every sequence of DATASET, write predictions in its official layout, score them, write report.json.
 
-    DATASET is one of davis16, davis17, youtube-vos, mose, lvos, sav, vost. Tracking sees only what the protocol of the
-    data set gives: the masks of the first frame (or of the frame in which an object appears), or what a user would
-    have drawn for them. After Ctrl-C, --resume continues.
+    DATASET is one of davis16, davis17, youtube-vos, mose, lvos, sav, vost. The tracker sees only what the protocol of
+    the data set provides: the masks of the first frame (or of the frame in which an object appears), or what a user
+    would draw for them. After Ctrl-C the benchmark continues with --resume.
 
     \b
     vos benchmark davis17 --root DAVIS
@@ -92,7 +90,6 @@ def benchmark(
     vos benchmark youtube-vos --root YTVOS --split valid --all-frames --no-score
     """
     from eval.datasets import find_dataset
-    from pipelines.cli.batch_progress import choose_batch_progress
     from pipelines.datasets.benchmark import BenchmarkRequest, run_benchmark
     from pipelines.fleet.jobs import ModelSpec
 
@@ -107,37 +104,26 @@ def benchmark(
         all_frames=all_frames,
         model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side),
         absent_below=absent_below,
-        threads=threads,
+        threads=fleet.threads,
     )
     folder = output or Path(f"{dataset}_{chosen_split}_{prompt}_vos")
-    with (
-        stop_on_signals("go on with the same command and --resume"),
-        pool_factory(
-            workers=workers,
-            gpus=gpus,
-            fraction=fraction,
-            threads=threads,
-            address=address,
-            stall=stall,
-            device=device,
-            decoders=decoders,
-        ) as make_pool,
-        choose_batch_progress(quiet=quiet, as_json=as_json) as progress,
-    ):
+    with fleet_session(
+        fleet, device=device, remedy="continue with the same command and --resume", quiet=quiet, as_json=as_json
+    ) as (make_pool, on_event):
         outcome = run_benchmark(
             request,
             folder,
             make_pool,
             resume=resume,
-            retries=retries,
+            retries=fleet.retries,
             score=not no_score,
-            on_event=progress.hear,
+            on_event=on_event,
         )
     return report(outcome, folder, as_json=as_json)
 
 
 def report(outcome: BenchmarkOutcome, folder: Path, *, as_json: bool) -> int:
-    """Prints the outcome; 1 if a sequence failed."""
+    """Prints the outcome; returns 1 if a sequence failed, otherwise 0."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -147,7 +133,7 @@ def report(outcome: BenchmarkOutcome, folder: Path, *, as_json: bool) -> int:
     if outcome.problems:
         click.echo(
             f"vos: {len(outcome.problems)} of {len(outcome.problems) + len(outcome.results)} sequences failed; "
-            "remove the cause and run again with --resume",
+            "fix the cause and run again with --resume",
             err=True,
         )
         return 1

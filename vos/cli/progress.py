@@ -6,27 +6,11 @@ import json
 import sys
 import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 
-class Progress(Protocol):
-    """Told about every frame that is done."""
-
-    def advance(self, done: int, total: int | None) -> None:
-        """`done` frames are finished of `total`, if that is known."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class NoProgress:
-    """Says nothing."""
-
-    def advance(self, done: int, total: int | None) -> None:
-        pass
+class Display:
+    """Something that may be shown while a command works. This one shows nothing, and so has nothing to close."""
 
     def __enter__(self) -> Self:
         return self
@@ -37,8 +21,15 @@ class NoProgress:
         pass
 
 
-class JsonProgress(NoProgress):
-    """One JSON object per line and second."""
+class Progress(Display):
+    """Progress of one run; this base shows nothing."""
+
+    def advance(self, done: int, total: int | None) -> None:
+        """Called when `done` frames are finished, of `total` if that is known."""
+
+
+class JsonProgress(Progress):
+    """A line with a JSON object, once a second."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -54,7 +45,7 @@ class JsonProgress(NoProgress):
         print(json.dumps(event), file=sys.stderr, flush=True)  # noqa: T201
 
 
-class BarProgress:
+class BarProgress(Progress):
     """A bar with frames per second and the time left."""
 
     def __init__(self, title: str) -> None:
@@ -92,7 +83,7 @@ class BarProgress:
 def choose_progress(title: str, *, quiet: bool, as_json: bool) -> Progress:
     """The kind that suits the options and what stderr is."""
     if quiet:
-        return NoProgress()
+        return Progress()
     if as_json:
         return JsonProgress()
     return BarProgress(title)

@@ -1,4 +1,4 @@
-"""What the options that choose workers and processors say about mistakes."""
+"""Options that choose workers and processors, and the messages about mistakes in them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,15 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.cli.fleet_options import choose_gpus, pool_factory
+from pipelines.cli.fleet_options import FleetOptions, choose_gpus, pool_factory
 from pipelines.fleet.decode_pool import STREAM_BYTES
 from pipelines.fleet.ray_cluster import OBJECT_STORE_BYTES, ClusterPlan, shared_memory_note
 from pipelines.fleet.worker_pool import LocalPool, WorkerPool
 from vos.errors import UsageError
 
 
-def maker(**options: Any) -> AbstractContextManager[Callable[[], WorkerPool]]:
-    values: dict[str, Any] = {
-        "workers": None,
-        "gpus": None,
-        "fraction": None,
-        "threads": 1,
-        "address": None,
-        "stall": 300.0,
-        "device": "cpu",
-    }
-    return pool_factory(**(values | options))
+def pools(*, device: str = "cpu", **options: Any) -> AbstractContextManager[Callable[[], WorkerPool]]:
+    return pool_factory(FleetOptions(**{"decoders": "0", **options}), device=device)
 
 
 @pytest.fixture
@@ -35,12 +26,12 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_worker_needs_no_ray() -> None:
-    with maker(workers=1) as make_pool:
+    with pools(workers=1) as make_pool:
         assert isinstance(make_pool(), LocalPool)
 
 
 def test_a_cluster_needs_a_number_of_workers() -> None:
-    with pytest.raises(UsageError, match="--workers"), maker(address="auto"):
+    with pytest.raises(UsageError, match="--workers"), pools(address="auto"):
         pass
 
 
@@ -63,15 +54,15 @@ def test_all_gpus_of_a_machine_without_one_is_a_mistake(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("two_gpus")
 def test_workers_cannot_take_more_of_the_gpus_than_there_is() -> None:
-    with pytest.raises(UsageError, match="more than 2 GPU"), maker(workers=5, fraction=0.5, device="auto"):
+    with pytest.raises(UsageError, match="more than 2 GPU"), pools(workers=5, fraction=0.5, device="auto"):
         pass
 
 
 def test_decoders_are_a_number_or_auto() -> None:
     for wrong in ("some", "-1", "1000"):
-        with pytest.raises(UsageError, match="--decoders"), maker(decoders=wrong):
+        with pytest.raises(UsageError, match="--decoders"), pools(decoders=wrong):
             pass
-    with maker(decoders="auto") as make_pool:
+    with pools(decoders="auto") as make_pool:
         assert isinstance(make_pool(), LocalPool)
 
 
