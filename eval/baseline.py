@@ -1,4 +1,4 @@
-"""J and F by the published definition, with the data flow of davis2017-evaluation: the yardstick for speed.
+"""J and F by the published definition, with the data flow of davis2017-evaluation: the reference for speed.
 
 All masks of a sequence are read into float64 volumes, split into one boolean volume per object, and compared frame by
 frame over the whole image; void pixels (255) are taken out of the ground truth into a volume of their own, which the

@@ -53,7 +53,7 @@ def find_dataset(name: str) -> Dataset:
     """Looks a data set up by name.
 
     Raises:
-        EvalUsageError: There is no such data set; the message lists those that there are.
+        EvalUsageError: There is no such data set; the message lists all.
     """
     try:
         return DATASETS[name]

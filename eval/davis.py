@@ -152,7 +152,7 @@ def frame_stems(folder: Path, images: int = 0) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FirstFrame:
-    """What the first annotation says: the number of objects, and whether it holds nothing but void."""
+    """Contents of the first annotation: the number of objects, and whether there is only void."""
 
     objects: int
     only_void: bool
@@ -193,7 +193,7 @@ def inner_stems(sequence: str, stems: tuple[str, ...]) -> tuple[str, ...]:
     if len(stems) < 3:
         raise DatasetError(
             f"{sequence}: {len(stems)} annotated frame(s); the first and the last are not scored, so nothing is left. "
-            "Take the sequence out of the list"
+            "Remove the sequence from the list"
         )
     return stems[1:-1]
 

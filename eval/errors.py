@@ -1,4 +1,4 @@
-"""What can go wrong when masks are scored. Each message names the file, sequence or option, and the remedy.
+"""Errors of scoring. Each message names the file, sequence or option, and the remedy.
 
 `eval` does not import `vos`, so these classes stand alone; `exit_code` marks a user's mistake, and is the status that
 the command ends with (`vos.errors.exit_code_of`).

@@ -75,7 +75,7 @@ def _paint(backdrop: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.
 
 
 def _data_url(picture: np.ndarray) -> str:
-    # Of a photo JPEG makes a tenth of PNG's bytes, and a report holds hundreds of pictures.
+    # A photo takes a tenth of the bytes as JPEG, and a report holds hundreds of pictures.
     done, data = cv2.imencode(".jpg", picture[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 88))
     if not done:
         raise MaskFileError("a picture of the report cannot be encoded as JPEG")

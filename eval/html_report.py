@@ -18,7 +18,7 @@ _CHART_WIDTH, _CHART_HEIGHT = 3 * PICTURE_WIDTH + 12, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 10, 8, 22
 _J_COLOUR, _F_COLOUR = "#1a6fb5", "#c2571a"
 _NEIGHBOURS = 20
-"""Of frames closer together than this part of a sequence only the worst is shown: they fail for the same reason."""
+"""Of frames closer together than this fraction of a sequence only the worst is shown: the cause is likely the same."""
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222; }
@@ -90,7 +90,7 @@ def _object_section(item: ObjectScores, plan: SequencePlan, worst: int) -> str:
 
 
 def _worst_frames(quality: np.ndarray, count: int) -> list[int]:
-    """Positions, ascending, of the lowest values that do not lie close together."""
+    """Positions, ascending, of the lowest values that are not close together."""
     apart = len(quality) // _NEIGHBOURS
     chosen: list[int] = []
     for index in np.argsort(quality, kind="stable").tolist():

@@ -125,7 +125,7 @@ def _by_interaction(
     seconds: dict[_Key, float] = {}
     for row in rows:
         if not (0 <= row.j <= 1 and 0 <= row.f <= 1 and row.seconds >= 0 and row.interaction >= 1):
-            raise EvalUsageError(f"{row}: J and F must lie in [0, 1], seconds must not be negative")
+            raise EvalUsageError(f"{row}: J and F must be in [0, 1], seconds must not be negative")
         key = (row.sequence, row.scribble, row.interaction)
         value = {"J": row.j, "F": row.f, "J_AND_F": 0.5 * row.j + 0.5 * row.f}[metric]
         frames.setdefault(key, {}).setdefault(row.object_id, []).append(value)

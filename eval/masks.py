@@ -1,4 +1,4 @@
-"""Masks of one frame as they lie on disk, and how the scorer takes bit planes out of them."""
+"""Masks of one frame as stored on disk, and the bit planes that the scorer takes from them."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ class SequenceMasks:
             )
         if self.kind == "labels":
             return labels
-        # Ground truth counts wherever it is not 0; a prediction must say what it means.
+        # Ground truth counts wherever it is not 0; a prediction must be unambiguous.
         return (labels != 0).view(np.uint8) if self.truth else _binary(path, labels)
 
 

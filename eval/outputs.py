@@ -1,4 +1,4 @@
-"""Writes result files: whole or not at all, and never over an existing file unless asked."""
+"""Writes result files: whole or not at all, and never over an existing file unless requested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eval.errors import EvalError
 
 
 class OutputExistsError(EvalError):
-    """A result file that exists already and that nobody asked to replace."""
+    """A result file that exists and must not be replaced."""
 
 
 def refuse_existing(paths: list[Path], overwrite: bool) -> None:
@@ -23,7 +23,7 @@ def refuse_existing(paths: list[Path], overwrite: bool) -> None:
     """
     for path in paths:
         if path.exists() and not overwrite:
-            raise OutputExistsError(f"{path}: exists already; choose another name or pass --overwrite")
+            raise OutputExistsError(f"{path}: exists; choose another name or pass --overwrite")
 
 
 def write_file(path: Path, content: str | Callable[[BinaryIO], None], overwrite: bool = False) -> None:

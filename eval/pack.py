@@ -1,7 +1,7 @@
 """Packs predictions for a scoring server: one zip whose top level is the sequences' folders.
 
-The DAVIS server (CodaLab) refuses a zip with an extra folder around the sequences, and dies of what the official tool
-dies of; so everything is checked first: files, sizes against the images or annotations, single channel, ids.
+The DAVIS server (CodaLab) rejects a zip with an extra folder around the sequences, and fails wherever the official
+tool fails; so everything is checked first: files, sizes against the images or annotations, single channel, ids.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _check(path: Path, sequence: PackedSequence) -> None:
     highest = int(labels.max())
     if sequence.max_id is not None and highest > sequence.max_id:
         raise MaskFileError(
-            f"{path}: holds the id {highest}, but the highest that the server takes is {sequence.max_id}"
+            f"{path}: holds the id {highest}, but the highest that the server accepts is {sequence.max_id}"
         )
 
 

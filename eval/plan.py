@@ -1,4 +1,4 @@
-"""What is to be scored, before any mask is compared: sequences, objects, and the frames in which each object counts.
+"""What is to be scored, before masks are compared: sequences, objects, and the frames in which each object counts.
 
 A data set's module turns its folders into these descriptions; the scorer needs nothing else.
 """
@@ -21,7 +21,7 @@ class ObjectPlan:
         name: Name of its row in reports.
         object_id: Its id in the ground truth, from 1.
         frames: Positions in `SequencePlan.stems` at which it is scored, ascending, not empty.
-        group: Which average the object belongs to ("seen", "unseen", or "all").
+        group: The average that the object counts in ("seen", "unseen", or "all").
     """
 
     name: str
@@ -41,7 +41,7 @@ class SequencePlan:
         objects: Objects to score. May be empty: the sequence then adds no row.
         matching: "id": prediction k is compared with object k. "hungarian": predictions are proposals, assigned to
             objects so that the sum of J&F is greatest.
-        max_id: Highest id that a prediction may hold; None if higher ids are left out of account.
+        max_id: Highest id that a prediction may hold; None if higher ids are ignored.
         void: Pixels labelled 255 in the ground truth are taken out of both sides before anything is counted.
         from_first_seen: The average of an object begins with the first of its frames in which either side shows it;
             an object that is never shown adds no row.

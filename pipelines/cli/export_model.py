@@ -13,8 +13,12 @@ from vos.errors import OutputError
 @click.argument("model", type=click.Choice(["compact"]))
 @click.option("--to", "target", type=click.Choice(["onnx", "torchscript"]), required=True, help="Format.")
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="New folder.")
-@click.option("--height", type=click.IntRange(64), default=320, show_default=True, help="Of the picture, in pixels.")
-@click.option("--width", type=click.IntRange(64), default=576, show_default=True, help="Of the picture, in pixels.")
+@click.option(
+    "--height", type=click.IntRange(64), default=320, show_default=True, help="Of the input picture, in pixels."
+)
+@click.option(
+    "--width", type=click.IntRange(64), default=576, show_default=True, help="Of the input picture, in pixels."
+)
 @click.option("--objects", type=click.IntRange(1), default=1, show_default=True, help="Objects per call.")
 @click.option("--memory", type=click.IntRange(1), default=2, show_default=True, help="Remembered frames, at most.")
 @click.option(
@@ -34,7 +38,7 @@ def export(
 ) -> None:
     """Write MODEL as graphs of fixed sizes: encode, prompt, remember, and decode per number of remembered frames.
 
-    Each written graph is run and compared with the network, where that is possible. model.json describes them.
+    Each graph is run and compared with the network if possible. model.json describes the graphs.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""`vos perf absence`: what is painted while an object is away, and how it is found again."""
+"""`vos perf absence`: what is painted while an object is absent, and how it is found again."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def perf_absence(
 ) -> None:
     """Objects that leave the view for 20 frames and come back, alone and beside look-alikes.
 
-    Painted pixels are given in per cent of the object's own, per frame without it. An object is found again when its
-    mask overlaps the truth by half, counted from when half of it is in view.
+    Painted pixels are a percentage of the object's own, per frame without it. An object counts as found again when its
+    mask and the true one have an IoU of 0.5; frames are counted from the first that shows half of it.
     """
     from pipelines.perf.absence import measure_absence
     from vos.resources.allocator import keep_freed_memory

@@ -5,17 +5,21 @@ from __future__ import annotations
 import click
 
 
-@click.command(name="eval", short_help="The mask scorer against a plain implementation of the definition.")
-@click.option("--frames", type=click.IntRange(min=2), default=40, show_default=True, help="Scored frames a sequence.")
+@click.command(name="eval", short_help="The mask scorer compared with a plain implementation of the definition.")
+@click.option("--frames", type=click.IntRange(min=2), default=40, show_default=True, help="Scored frames per sequence.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds; the best counts.")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Processes to scale to; 1: skip."
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Number of processes for the scaling test; 1 skips it.",
 )
 @click.option("--memory/--no-memory", default=True, show_default=True, help="Measure peak memory too.")
 def perf_eval(frames: int, rounds: int, jobs: int, memory: bool) -> None:
     """Time the mask scorer and a plain implementation of J and F on the same masks, and compare their numbers.
 
-    The masks are made for the run (480x854, one object and five). CPU time includes decoding the PNGs. Fails with
+    The masks are generated for the run (480x854, one object and five). CPU time includes decoding the PNGs. Fails with
     status 1 if any number differs.
     """
     from rich.console import Console

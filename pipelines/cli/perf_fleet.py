@@ -1,4 +1,4 @@
-"""`vos perf fleet`: what more workers buy."""
+"""`vos perf fleet`: speedup by more workers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from pipelines.cli.fleet_options import EVEN
 @click.option("--width", type=EVEN, default=426, show_default=True)
 @click.option("--height", type=EVEN, default=240, show_default=True)
 @click.option("--short-side", type=click.IntRange(64, 2048), default=192, show_default=True)
-@click.option("--workers", type=click.IntRange(2), default=2, show_default=True, help="Each on a core of its own.")
+@click.option(
+    "--workers",
+    type=click.IntRange(2),
+    default=2,
+    show_default=True,
+    help="Numbers of workers to time, each worker on its own core.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def perf_fleet(videos: int, frames: int, width: int, height: int, short_side: int, workers: int, as_json: bool) -> None:
     """One batch by one worker on one core, then by several workers on as many cores.
 
-    The work is timed from the first video handed out to the last one done; the whole command also starts Python, and
-    Ray where there are several workers, which takes seconds whatever the size of the batch.
+    The work is timed from the first video handed out to the last one done. The time of the whole command includes the
+    start of Python, and of Ray for several workers: some seconds, whatever the size of the batch.
     """
     from pipelines.perf.batch_speed import measure_batches
 

@@ -35,7 +35,7 @@ def perf_memory(
 ) -> None:
     """Resident memory of a whole run (decode, track, masks, journal, snapshots) on a synthetic video.
 
-    Prints the greatest resident memory after so many frames, its growth since frame 500 and the slope by least
+    Prints peak resident memory after increasing numbers of frames, its growth since frame 500 and the slope by least
     squares. The video is drawn and encoded frame by frame to a temporary file. For 20,000 frames in reasonable time
     take a small picture: --frames 20000 --width 96 --height 64 --short-side 64.
     """

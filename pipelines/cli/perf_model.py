@@ -37,8 +37,8 @@ def perf_model(
 ) -> None:
     """Seconds of processor time per frame in video mode, by stage, with pseudo-random weights (no checkpoint needed).
 
-    The plain path does what the released code does, object after object; both give the same masks. On a GPU the
-    seconds are wall time of the device, and the peak memory is printed.
+    The plain path does what the released code does, object after object; both give the same masks. On a GPU
+    the seconds are device time, and peak memory is printed too.
     """
     import torch
 
@@ -94,7 +94,7 @@ def perf_model(
     table.add_section()
     table.add_row("total", *(f"{cost.total:.3f}" for cost in every))
     first = [ours[0].total] * len(ours) + [cost.total for cost in plain_costs[:1]] * len(plain_costs)
-    table.add_row("over first column of its path", *(f"{c.total / f:.2f}" for c, f in zip(every, first, strict=True)))
+    table.add_row("relative to the first column", *(f"{c.total / f:.2f}" for c, f in zip(every, first, strict=True)))
     if plain_costs:
         ratios = [cost.total / reference.total for cost, reference in zip(ours, plain_costs, strict=True)]
         table.add_row("over plain", *(f"{ratio:.2f}" for ratio in ratios), *("" for _ in plain_costs))

@@ -15,7 +15,13 @@ from vos.cli.options import model_options
 @click.command("pipeline")
 @model_options
 @click.option("--frames", type=click.IntRange(10), default=60, show_default=True, help="Length of the clip.")
-@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Each the whole clip; medians.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How often each stage runs over the whole clip; medians are printed.",
+)
 @click.option("--width", type=EVEN, default=854, show_default=True)
 @click.option("--height", type=EVEN, default=480, show_default=True)
 @click.option("--objects", type=click.IntRange(1, 50), default=1, show_default=True)
@@ -38,7 +44,7 @@ def perf_pipeline(
 ) -> None:
     """Decoding, inference and writing one by one and together, on a synthetic clip held in memory.
 
-    Overlap can hide the faster stages behind the slowest one only where there are processor cores for them.
+    The faster stages overlap with the slowest one only if there are enough processor cores.
     """
     import torch
 
@@ -70,10 +76,10 @@ def perf_pipeline(
         table.add_row(f"{name} alone", f"{value:.1f}", f"{1000 / value:.1f}")
     table.add_section()
     table.add_row("together, in threads", f"{speed.together:.1f}", f"{1000 / speed.together:.1f}")
-    table.add_row("  of it waiting for frames", f"{speed.wait_for_decode:.1f}", "")
-    table.add_row("  of it waiting for writers", f"{speed.wait_for_write:.1f}", "")
+    table.add_row("  waiting for frames", f"{speed.wait_for_decode:.1f}", "")
+    table.add_row("  waiting for writers", f"{speed.wait_for_write:.1f}", "")
     Console().print(table)
     click.echo(
         f"{100 * speed.efficiency:.0f} % of the rate of the slowest stage ({speed.slowest}); "
-        f"{speed.gain:.2f} times as fast as one stage after the other"
+        f"{speed.gain:.2f} times as fast as running the stages in sequence"
     )

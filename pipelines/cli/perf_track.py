@@ -35,8 +35,8 @@ def perf_track(
 ) -> None:
     """Frames per second of decoding, tracking and writing PNG masks, on a synthetic clip.
 
-    Stages marked with * run in threads beside the others. With several --objects the ratio of the times to the
-    first is printed too.
+    Stages marked with * run in threads of their own. With several --objects, times relative to the first are printed
+    too.
     """
     import torch
 

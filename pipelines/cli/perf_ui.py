@@ -35,7 +35,7 @@ def perf_ui(
     """Time from a stroke to its first mask, and the server's memory over many propagations.
 
     A real server on a free port and a client over HTTP, without a browser; both in this process. Strokes are drawn on
-    a synthetic clip of the given size, each on a frame that was not looked at before; propagations run on 8 frames of
+    a synthetic clip of the given size, each on a frame not viewed before; propagations run on 8 frames of
     320x180, and after each one all frames and masks are fetched.
     """
     from pipelines.perf.browser_app import WARM_UP, measure_first_masks, measure_memory_over_runs
@@ -56,9 +56,9 @@ def perf_ui(
         return
     click.echo(f"stroke to first mask, {width}x{height}, median and greatest of {strokes}, in seconds:")
     for name, times in (
-        ("stroke sent when complete", masks.cold),
-        ("frame looked at while drawing", masks.drawn),
-        ("further stroke on the frame", masks.further),
+        ("stroke sent at its end", masks.cold),
+        ("frame prepared while drawing", masks.drawn),
+        ("another stroke on the frame", masks.further),
     ):
         click.echo(f"  {name:30} {median(times):.3f}  {max(times):.3f}")
     if memory is not None:

@@ -23,7 +23,13 @@ _PROBABILITY = click.FloatRange(0, 1)
 @click.option(
     "--batch", type=click.IntRange(1), default=4, show_default=True, help="Clips per step, of all processes together."
 )
-@click.option("--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts of a step's clips.")
+@click.option(
+    "--accumulate",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of parts in which the clips of a step are processed.",
+)
 @click.option("--frames", type=click.IntRange(2), default=4, show_default=True, help="Frames of a clip.")
 @click.option("--size", type=click.IntRange(64), default=224, show_default=True, help="Side of a clip in pixels.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=8e-4, show_default=True)
@@ -35,7 +41,9 @@ _PROBABILITY = click.FloatRange(0, 1)
     show_default=True,
     help="Share of the run after which the trunk trains too; 0 when fine-tuning.",
 )
-@click.option("--thin-plate", type=_PROBABILITY, default=0.3, show_default=True, help="Share of clips that bend.")
+@click.option(
+    "--thin-plate", type=_PROBABILITY, default=0.3, show_default=True, help="Share of clips whose objects deform."
+)
 @click.option("--occluders", type=_PROBABILITY, default=0.3, show_default=True, help="Share of clips with occluders.")
 @click.option("--zoom", type=_PROBABILITY, default=0.2, show_default=True, help="Share of clips that zoom.")
 @click.option(
@@ -88,11 +96,11 @@ _PROBABILITY = click.FloatRange(0, 1)
     "--stop-after",
     type=click.FloatRange(0, min_open=True),
     metavar="MINUTES",
-    help="Save a checkpoint and end after this time; continue with --resume.",
+    help="Save a checkpoint and stop after this time; continue with --resume.",
 )
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in the output folder.")
 @click.option(
-    "--smoke", is_flag=True, help="Train a minute or two on pictures made here; fail unless the score improves."
+    "--smoke", is_flag=True, help="Train for a minute or two on generated pictures; fail unless the score improves."
 )
 @click.pass_context
 def train(
@@ -128,7 +136,7 @@ def train(
     from pipelines.training.stopping import StopRequest
 
     if not resume and (output / "checkpoint.pt").exists():
-        raise OutputError(f"{output}: holds a training run already; pass --resume to continue it, or another --output")
+        raise OutputError(f"{output}: holds a training run; pass --resume to continue it, or another --output")
     settings = TrainSettings(
         data=str(data),
         output=str(output),
@@ -150,7 +158,7 @@ def _smoke(context: click.Context, output: Path, device: str) -> int:
     allowed = {"output", "device", "smoke", "seed"}
     for name in context.params.keys() - allowed:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise UsageError(f"--smoke brings its own data and sizes; leave out --{name.replace('_', '-')}")
+            raise UsageError(f"--smoke uses its own data and sizes; leave out --{name.replace('_', '-')}")
     if output.exists() and any(output.iterdir()):
         raise OutputError(f"{output}: not empty; --smoke needs an output folder of its own")
     result = run_smoke(output, device=device, seed=context.params["seed"])

@@ -2,11 +2,11 @@
 
 The folder of a benchmark:
 
-    journal.sqlite     what was asked for, the sequences and their state
+    journal.sqlite     the request, the sequences and their state
     prompts/           what the tracker was given: copies of masks and scribbles, strokes of the simulated user
     pictures/          links to frames, for sequences that are not tracked from their first frame to their last
     runs/<sequence>/   as from `vos track`
-    predictions/       what the scorer reads and a server takes
+    predictions/       masks for the scorer and for servers
     report.json        scores, speed, memory, protocol, versions
 """
 
@@ -43,7 +43,7 @@ from vos.version import __version__
 FORMAT_VERSION = 1
 JOB_STORE = "journal.sqlite"
 REPORT = "report.json"
-# Settings in the journal.
+# Settings in the job store.
 _REQUEST = "request"
 _PASSES = "passes"
 _PACKAGES = ("torch", "numpy", "scipy", "opencv-python-headless", "av")
@@ -51,7 +51,7 @@ _PACKAGES = ("torch", "numpy", "scipy", "opencv-python-headless", "av")
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRequest:
-    """What to run; all of it decides the results.
+    """What to run; all of it affects the results.
 
     Attributes:
         dataset, split, sequences: As for `eval.evaluate`; no sequence means all.
@@ -78,12 +78,12 @@ class BenchmarkRequest:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkOutcome:
-    """What came of a benchmark.
+    """Outcome of a benchmark.
 
     Attributes:
-        results: Of each sequence that went through; both ways together where it was tracked both ways.
-        problems: Sequence, or the way over it -> why it failed.
-        scores: None if a sequence failed or scoring was not asked for.
+        results: Of each finished sequence; of both passes together if it was tracked in both directions.
+        problems: Sequence, or pass over it -> why it failed.
+        scores: None if a sequence failed or was not to be scored.
         report_file: Where the report is; None without scores.
     """
 
@@ -108,12 +108,12 @@ def run_benchmark(
     Args:
         request: What to run.
         output: Folder of the benchmark; new or empty, unless `resume`.
-        make_pool: Makes the workers, called once the data set has been found to be in order.
-        resume: Go on with what an earlier call with the same request left undone.
-        score: Whether to score. Without, only what the protocol gives to the tracker has to be there: splits whose
-            truth is not public.
+        make_pool: Makes the workers; called after the data set has been checked.
+        resume: Continue what an earlier call with the same request has left undone.
+        score: Whether to score. Without, only what the protocol provides to the tracker has to exist, as in splits
+            without public ground truth.
         retries: As for `run_queue`.
-        on_event: Hears of everything.
+        on_event: Called with every event.
 
     Raises:
         DatasetError, EvalUsageError: The data set cannot be used.
@@ -138,7 +138,7 @@ def run_benchmark(
         OutputFolder(output).check(overwrite=False)
         output.mkdir(parents=True, exist_ok=True)
     elif not resume:
-        raise OutputError(f"{output}: holds a benchmark; pass --resume to go on with it, or choose another --output")
+        raise OutputError(f"{output}: holds a benchmark; pass --resume to continue it, or choose another --output")
     with JobStore(output / JOB_STORE) as store:
         if store.setting(_REQUEST) is None:
             _plan(request, sequences, output, store)
@@ -221,7 +221,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
 
 
 def _plan(request: BenchmarkRequest, sequences: tuple[Sequence, ...], output: Path, store: JobStore) -> None:
-    """Writes prompts and fills the journal, or leaves nothing behind where the data set does not allow it."""
+    """Writes prompts and fills the job store; leaves no files behind if the data set cannot be used."""
     passes: list[Pass] = []
     try:
         store.replace(_specs(request, sequences, output, passes))
@@ -231,7 +231,7 @@ def _plan(request: BenchmarkRequest, sequences: tuple[Sequence, ...], output: Pa
             (output / name).unlink(missing_ok=True)
         for name in ("prompts", "pictures"):
             shutil.rmtree(output / name, ignore_errors=True)
-        with contextlib.suppress(OSError):  # what is wrong with the data set is what the user must see
+        with contextlib.suppress(OSError):  # the error of the data set is the one to report
             output.rmdir()
         raise
     store.keep_setting(_PASSES, json.dumps([asdict(item) for item in passes]))
@@ -259,7 +259,7 @@ def _passes(request: BenchmarkRequest, sequence: Sequence, folder: Path) -> list
     if request.prompt == SCRIBBLE:
         return scribble_passes(request.dataset, Path(request.root), sequence, request.scribble, folder)
     given = given_masks(request.dataset, sequence)
-    # Tracking begins where there is something to track.
+    # Tracking begins at the first frame that shows an object.
     return [(Pass(sequence.name, given[0].frame), write_prompts(given, request.prompt, folder))]
 
 

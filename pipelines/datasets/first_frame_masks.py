@@ -1,6 +1,6 @@
-"""The annotations that the protocol of a data set gives to the tracker. Nothing else of the ground truth is read.
+"""The annotations that the protocol of a data set provides to the tracker. No other ground truth is read.
 
-What is given is copied into files of the run, so workers never see an annotation folder.
+They are copied into files of the run, so workers never see an annotation folder.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ class GivenMask:
 
 
 def check_gives_masks(dataset: str) -> None:
-    """Raises EvalUsageError for a data set that gives the tracker nothing to track."""
+    """Raises EvalUsageError for a data set that provides nothing to track."""
     if dataset not in GIVEN:
-        raise EvalUsageError(f"{dataset}: gives the tracker no prompt; choose one of {', '.join(GIVEN)}")
+        raise EvalUsageError(f"{dataset}: provides no prompt; choose one of {', '.join(GIVEN)}")
 
 
 def given_masks(dataset: str, sequence: Sequence) -> tuple[GivenMask, ...]:
-    """What the protocol of the data set gives to the tracker, ascending by frame.
+    """The masks that the protocol of the data set provides, ascending by frame.
 
     Raises:
-        DatasetError: No object of the sequence has a pixel where it should be given.
+        DatasetError: No object of the sequence has a pixel in the frame that should show it.
     """
     given = GIVEN[dataset](sequence)
     if not given:
-        raise DatasetError(f"{sequence.truth.folder}: the annotation that is given to the tracker shows no object")
+        raise DatasetError(f"{sequence.truth.folder}: the annotation that the protocol provides shows no object")
     return given
 
 

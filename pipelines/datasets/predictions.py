@@ -1,4 +1,4 @@
-"""Masks of a run, laid out as the data set's scorer and server want them."""
+"""Masks of a run, laid out as the scorer and the server of the data set expect them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vos.files.index_png import png_name, read_palette_png, write_palette_png
 
 
 def publish(sequence: Sequence, tracked: tuple[tuple[Pass, Path], ...]) -> None:
-    """Writes the predictions of one sequence; files that are already there are replaced.
+    """Writes the predictions of one sequence; existing files are replaced.
 
     Args:
         sequence: Says where and in which form.
@@ -58,7 +58,7 @@ def _write_labels(sequence: Sequence, stem: str, source: Path | None, any_mask: 
     with replacing(target) as temporary:
         temporary.unlink(missing_ok=True)
         try:
-            # The bytes are right already; a second name for them costs no space.
+            # The bytes are already right; a hard link costs no space.
             os.link(source, temporary)
         except FileNotFoundError as error:
             raise OutputError(f"{source}: the mask is missing; run again with --resume") from error

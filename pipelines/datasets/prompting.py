@@ -1,4 +1,4 @@
-"""From what a protocol gives to the tracker to the prompts of a job, as files and coordinates."""
+"""From the masks that a protocol provides to the prompts of a job: files and coordinates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vos.prompts import PromptScript, Stroke, write_prompt_script
 
 PromptStyle = Literal["mask", "stroke", "box", "point", "scribble"]
 
-# The style that takes what people have drawn (`pipelines.datasets.scribbles`); the others start from given masks.
+# The style that uses what people drew (`pipelines.datasets.scribbles`); the others start from given masks.
 SCRIBBLE: PromptStyle = "scribble"
 
 

@@ -1,7 +1,7 @@
-"""Scribbles that people have drawn for DAVIS, as prompts: `<root>/Scribbles/<sequence>/001.json`, 002, 003.
+"""Scribbles that people drew for DAVIS, as prompts: `<root>/Scribbles/<sequence>/001.json`, 002, 003.
 
-People chose the frame to draw on, and it need not be the first: tracking then goes both ways from there. The files
-are checked against the sequence and copied for each pass, with frames counted from where the pass begins.
+People chose the frame to draw on, and it need not be the first: tracking then goes in both directions from there. The
+files are checked against the sequence and copied for each pass, with frames counted from its beginning.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def check_has_scribbles(dataset: str, root: Path) -> None:
     """Raises EvalUsageError for a data set without scribbles, DatasetError where their folder is missing."""
     if dataset not in DATASETS_WITH_SCRIBBLES:
         raise EvalUsageError(
-            f"--prompt scribble: people have drawn for {' and '.join(DATASETS_WITH_SCRIBBLES)} only, not for "
+            f"--prompt scribble: people drew scribbles for {' and '.join(DATASETS_WITH_SCRIBBLES)} only, not for "
             f"{dataset}; --prompt stroke draws strokes by rule"
         )
     if not (root / FOLDER).is_dir():
         raise DatasetError(
-            f"{root / FOLDER}: no such folder. The scribbles are a download of their own on the site of DAVIS "
+            f"{root / FOLDER}: no such folder. The scribbles are a separate download on the site of DAVIS "
             "(DAVIS-2017-scribbles-trainval.zip); unpack it into --root, or use --prompt stroke"
         )
 
@@ -43,7 +43,7 @@ def scribble_passes(
 ) -> list[tuple[Pass, tuple[PromptSource, ...]]]:
     """The passes over a sequence that one scribble file asks for, each with its prompts.
 
-    Tracking begins in the first annotated frame, goes on to the end (taking up scribbles of later frames on the way)
+    Tracking begins in the first annotated frame, continues to the end (using scribbles of later frames on the way)
     and, from the first annotated frame again, back to the beginning.
 
     Args:
@@ -54,7 +54,7 @@ def scribble_passes(
 
     Raises:
         DatasetError: There is no such file, or it does not belong to this sequence.
-        PromptError: It is no scribble file.
+        PromptError: It is not a scribble file.
     """
     path = root / FOLDER / sequence.name / f"{number:03d}.json"
     if not path.is_file():
@@ -65,7 +65,7 @@ def scribble_passes(
     prompts = davis_scribbles_from(node)
     frames: list[Any] = node.value["scribbles"]
     if len(frames) != len(sequence.stems):
-        raise DatasetError(f"{path}: is of {len(frames)} frames, but {sequence.name} has {len(sequence.stems)}")
+        raise DatasetError(f"{path}: has {len(frames)} frames, but {sequence.name} has {len(sequence.stems)}")
     if dataset == _ONE_OBJECT:
         frames = [[{**stroke, "object_id": min(stroke["object_id"], 1)} for stroke in frame] for frame in frames]
     else:
@@ -73,7 +73,7 @@ def scribble_passes(
     first = min(prompt.frame for prompt in prompts)
     passes = [(Pass(sequence.name, first), frames[first:])]
     if first > 0:
-        # What is drawn on later frames is for the way there.
+        # Scribbles on later frames belong to the forward pass.
         passes.append((Pass(sequence.name, first, is_backward=True), [frames[first]]))
     return [(item, (_copy(part, sequence.name, folder / f"{item.job}.json"),)) for item, part in passes]
 
@@ -86,7 +86,7 @@ def _check_objects(node: JsonNode, drawn: set[int], sequence: Sequence) -> None:
         raise PromptError(f"{node.file}: scribbles of object {unknown[0]}; {sequence.name} has {known}")
     if missing := sorted(set(sequence.object_ids) - drawn):
         raise PromptError(
-            f"{node.file}: no scribble of object {missing[0]} of {sequence.name}; take another file by --scribble"
+            f"{node.file}: no scribble of object {missing[0]} of {sequence.name}; choose another file with --scribble"
         )
 
 

@@ -1,7 +1,7 @@
-"""What there is to track in a data set: its sequences, their frames, and where masks have to be laid out.
+"""The sequences of a data set to track: their frames, and where masks have to be written.
 
-The layouts are those of `eval` (its plans say where the truth of each sequence lies); here stands only what scoring
-does not need to know: where the pictures are, and how splits are listed whose truth is not public.
+The layouts are those of `eval` (its plans say where the ground truth of each sequence is); this module adds what
+scoring does not need: where the pictures are, and how splits without public ground truth are listed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PICTURES = {
     "Annotations": "JPEGImages",
     "Annotations_6fps": "JPEGImages_24fps",
 }
-# YouTube-VOS: what follows the name of a split whose pictures are all frames instead of every fifth.
+# YouTube-VOS: suffix of the folder of a split that has all frames instead of every fifth.
 _ALL_FRAMES = "_all_frames"
 
 
@@ -69,23 +69,23 @@ def list_sequences(
     all_frames: bool = False,
     scored: bool = True,
 ) -> tuple[Sequence, ...]:
-    """The sequences of a split, or those of them that are asked for.
+    """The sequences of a split, or some of them.
 
     Args:
         dataset, split: As for `eval.evaluate`.
         root: Folder of the data set.
         names: Sequences wanted; none means all.
-        predictions: Where masks are to be laid out.
+        predictions: Where masks are to be written.
         all_frames: YouTube-VOS: track every frame (`<split>_all_frames`) instead of every fifth.
-        scored: Whether there is truth to score by. Without, only what the protocol gives has to be there.
+        scored: Whether there is ground truth to score against. Without, only what the protocol provides has to exist.
 
     Raises:
-        EvalUsageError: Unknown data set, or one that does not have what is asked for.
+        EvalUsageError: Unknown data set, or one that does not support the request.
         DatasetError: Annotations or pictures are missing.
     """
     entry = find_dataset(dataset)
     if all_frames and dataset != "youtube-vos":
-        raise EvalUsageError(f"--all-frames: only youtube-vos comes at two rates, not {dataset}")
+        raise EvalUsageError(f"--all-frames: only youtube-vos exists at two frame rates, not {dataset}")
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; check --root")
     request = PlanRequest(root, predictions, split or entry.default_split, sequences=names or None)
@@ -103,7 +103,7 @@ def list_sequences(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A sequence before its pictures have been looked at; `annotated` are frames that must have one."""
+    """A sequence before its pictures are read; `annotated` are the frames that must have a picture."""
 
     name: str
     truth: SequenceMasks

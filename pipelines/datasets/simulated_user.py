@@ -4,8 +4,8 @@
 * point: the centre of the pixel farthest from the background and from the border of the picture (Euclidean distance
   transform; the first such pixel in reading order);
 * stroke: the morphological skeleton of the mask (Lantuéjoul: what each repeated erosion by a cross leaves that an
-  opening by the same cross does not), only its part at least a third as deep as the deepest pixel, since nobody draws
-  along the outline, drawn with a brush of 5 pixels and cut at the mask.
+  opening by the same cross does not), only its part at least a third as deep as the deepest pixel, since people do not
+  draw along the outline, drawn with a brush of 5 pixels and cut at the mask.
 """
 
 from __future__ import annotations

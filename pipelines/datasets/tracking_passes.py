@@ -1,4 +1,4 @@
-"""A pass: one run of the tracker over a sequence, from a prompted frame on to its end or back to its beginning."""
+"""A pass: one run of the tracker over a sequence, from a prompted frame to its end or back to its beginning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BACKWARD = ".backward"
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Where tracking begins and which way it goes.
+    """Where tracking begins, and in which direction it goes.
 
     Attributes:
         sequence: Name of the sequence.

@@ -4,7 +4,7 @@ The folder of a batch:
 
     journal.sqlite     the jobs and their state
     <name>/            as from `vos track`, one per job
-    <name>.parts/      windows of a video that is split, until they are put together
+    <name>.parts/      windows of a video that is split, until they are stitched
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def run_batch(
 
     Raises:
         JobListError: Some rows cannot be jobs; nothing has been started or written.
-        UsageError: Another number of threads than the batch was begun with.
+        UsageError: The batch was begun with another number of threads.
         OutputError: The folder holds a batch already and `resume` is off, or cannot be written.
     """
     path = defaults.output / JOB_STORE
@@ -95,7 +95,7 @@ def run_batch(
             return _outcome(store, on_event)
     finally:
         if is_new:
-            # The list was refused: leave nothing behind.
+            # The list was refused: leave no files behind.
             path.unlink(missing_ok=True)
             if is_new_folder:
                 defaults.output.rmdir()
@@ -109,7 +109,7 @@ def _check_threads(store: JobStore, threads: int) -> None:
 
 
 def _outcome(store: JobStore, on_event: OnEvent) -> BatchOutcome:
-    """Sums up, and puts split videos together."""
+    """Sums up, and stitches split videos."""
     done = failed = frames = 0
     problems: dict[str, str] = {}
     truncated: dict[str, str] = {}

@@ -1,9 +1,9 @@
-"""Decoding in processes of their own: for fast workers whose one decoding thread cannot keep up, as at 4K.
+"""Decoding in separate processes, for fast workers whose own decoding thread cannot keep up, as at 4K.
 
 A `FrameServer` decodes videos for workers; a `PooledSource` is the worker's end and looks like any other source. Frames
-come at full size, because the last step of tracking looks at the picture's own edges: masks are the same to the byte
-as with local decoding. They are the one kind of frame that passes through Ray's object store, and the worker bounds
-how many: it asks for a frame only when it has taken one (credits), so nothing piles up and nothing is spilled.
+come at full size, because the last step of tracking uses the edges of the original picture: masks are the same to the
+byte as with local decoding. These are the only frames that pass through Ray's object store, and the worker limits
+their number: it requests a frame only after it has taken one (credits), so none accumulate and none are spilled.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from vos.errors import exit_code_of
 from vos.video import Frame, FrameSource, Truncation, VideoInfo, open_source
 from vos.video.types import ClosesOnExit, SourceAround
 
-# Frames that a worker has asked for and not yet taken: at most so many, and at most so many bytes of them (or one).
+# Limits on the frames that a worker has requested and not yet taken: their number, and their bytes (at least one).
 MAX_IN_FLIGHT = 4
 STREAM_BYTES = 128 * 2**20
 
 _OPEN_ATTEMPTS = 20
 _OPEN_PAUSE_SECONDS = 1.0
 
-# One worker's decoding thread was busy for more than this share of a video: it is what limits the worker.
+# Decoding is the bottleneck of a worker whose decoding thread is busy for more than this share of a video.
 DECODE_BOUND = 0.8
 
 
@@ -48,7 +48,7 @@ class FrameServer:
         return os.getpid()
 
     def open(self, stream: int, video: str, options: dict[str, Any]) -> VideoInfo:
-        """Opens a video for a worker, whose former one is closed. Raises VideoError."""
+        """Opens a video for a worker and closes its previous one. Raises VideoError."""
         self.close(stream)
         source = self._sources[stream] = open_source(video, **options)
         return source.info
@@ -66,7 +66,7 @@ class FrameServer:
         return self._sources[stream].read_at(index)
 
     def state(self, stream: int) -> tuple[VideoInfo, Truncation | None]:
-        """What is known of the video by now."""
+        """What is known about the video so far."""
         source = self._sources[stream]
         return source.info, source.truncation
 
@@ -109,7 +109,7 @@ class PooledSource(ClosesOnExit):
 
     @property
     def in_flight(self) -> int:
-        """How many frames are asked for ahead."""
+        """How many frames are requested ahead."""
         return frames_in_flight(self._info.width, self._info.height)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -120,11 +120,11 @@ class PooledSource(ClosesOnExit):
         return _own(self._get(self._server.read_at.remote(self._stream, index)))
 
     def close(self) -> None:
-        # Not waited for: the server may be gone, and closes the stream for the next video in any case.
+        # Without waiting: the server may be gone, and closes the stream before the next video in any case.
         self._server.close.remote(self._stream)
 
     def _open(self, video: str, options: dict[str, Any]) -> VideoInfo:
-        """A server that has just died is being started anew; that takes seconds."""
+        """A server that has just died is being restarted; that takes seconds."""
         for _ in range(_OPEN_ATTEMPTS):
             try:
                 info: VideoInfo = self._get(self._server.open.remote(self._stream, video, options))
@@ -141,7 +141,7 @@ class PooledSource(ClosesOnExit):
             frame: Frame | None = self._get(asked.popleft())
             if frame is None:
                 break
-            # The copy gives the store its room back at once.
+            # The copy frees the memory of the object store at once.
             frame = _own(frame)
             yield frame
             del frame
@@ -152,7 +152,7 @@ class PooledSource(ClosesOnExit):
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             if exit_code_of(error.cause) is not None:
-                # What the server said, without the story of how it got here.
+                # The server's error, without Ray's report of how it got here.
                 raise error.cause from None
             raise DecoderLost(f"the decoding process failed ({type(error.cause).__name__}: {error.cause})") from error
         except self._ray.exceptions.RayError as error:
@@ -200,7 +200,7 @@ class TimedSource(SourceAround):
 def decoders_wanted(decode_seconds: float, seconds: float, *, workers: int, spare_cores: int) -> int:
     """How many servers would help workers that spent `decode_seconds` of `seconds` on decoding.
 
-    None where inference or writing limits, or where there is no core that they could run on.
+    0 if inference or writing is the bottleneck, or if there is no free core to run them on.
     """
     if decode_seconds <= DECODE_BOUND * seconds:
         return 0

@@ -1,4 +1,4 @@
-"""What happens in a batch, as it happens. Every event is flat and small; `as_json` gives it to machines."""
+"""Events of a batch. Each is flat and small; `as_json` is its form for machines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BatchOpened(BatchEvent):
 
 @dataclass(frozen=True, slots=True)
 class DecodersStarted(BatchEvent):
-    """Decoding limits the workers: so many processes decode for them from now on."""
+    """Decoding is the bottleneck: so many processes decode for the workers from now on."""
 
     kind: ClassVar[str] = "decoders"
 
@@ -72,7 +72,7 @@ class JobProgress(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobDone(JobEvent):
-    """The job went through."""
+    """The job is done."""
 
     kind: ClassVar[str] = "done"
 
@@ -81,7 +81,7 @@ class JobDone(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobRetried(JobEvent):
-    """An attempt was lost for a reason that may pass; the job is queued again."""
+    """The worker of an attempt was lost; the job is queued again."""
 
     kind: ClassVar[str] = "retried"
 
@@ -90,7 +90,7 @@ class JobRetried(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobFailed(JobEvent):
-    """The job failed for good."""
+    """The job failed and will not be retried."""
 
     kind: ClassVar[str] = "failed"
 
@@ -99,7 +99,7 @@ class JobFailed(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobStitched(JobEvent):
-    """A video that was split has been put together from its windows."""
+    """A video that was split has been stitched from its windows."""
 
     kind: ClassVar[str] = "stitched"
 

@@ -1,4 +1,4 @@
-"""What a user names as jobs: a folder of videos, a glob pattern, or a manifest (CSV or JSON lines).
+"""Lists of jobs as users give them: a folder of videos, a glob pattern, or a manifest (CSV or JSON lines).
 
 All become rows of text, so that one place (`pipelines.fleet.rows`) checks them. docs/fleet.md has the formats.
 """
@@ -46,7 +46,7 @@ def read_rows(jobs: str) -> Iterator[Row]:
     """Rows of a folder, a glob pattern, a `.csv` or a `.jsonl` file, in a fixed order, one at a time.
 
     Raises:
-        UsageError: There is no such thing, or nothing in it.
+        UsageError: It does not exist, or is empty.
     """
     path = Path(jobs)
     if path.is_dir():
@@ -68,10 +68,10 @@ def _rows_of_videos(paths: list[Path], jobs: str) -> Iterator[Row]:
         hint = ""
         if any(path.suffix.lower() in IMAGE_FORMATS for path in paths):
             hint = "; images of one video are tracked with `vos track FOLDER`"
-        raise UsageError(f"{jobs}: no video file and no folder of images there{hint}")
+        raise UsageError(f"{jobs}: no video file and no folder of images{hint}")
     shared = {stem for stem, count in Counter(stem_of(path) for path in videos).items() if count > 1}
     for path in videos:
-        # a.mp4 beside a.mov: their suffixes have to tell them apart.
+        # a.mp4 beside a.mov: only their suffixes distinguish them.
         name = path.name if stem_of(path) in shared else stem_of(path)
         values = {"video": [path.name], "name": [name]}
         for ending, column in SIDECARS.items():
@@ -104,7 +104,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 raise UsageError(f"{path}: empty; the first line must name the columns (video, mask, ...)")
             twice = [name for name, count in Counter(header).items() if count > 1]
             if twice:
-                raise UsageError(f"{path}: line 1: the column {twice[0]!r} is there twice")
+                raise UsageError(f"{path}: line 1: the column {twice[0]!r} occurs twice")
             for cells in reader:
                 where = f"{path}: line {reader.line_num}"
                 if not cells:

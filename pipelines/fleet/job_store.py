@@ -119,7 +119,7 @@ class JobStore:
         self._db.close()
 
     def replace(self, specs: Iterable[JobSpec]) -> None:
-        """Makes these the jobs of the batch, all or nothing, and keeps the state of those that were in it unchanged.
+        """Makes these the jobs of the batch, all or none; jobs that were in it and have not changed keep their state.
 
         Raises:
             OutputError: Two jobs have one name or one output folder, or the file cannot be written.
@@ -157,7 +157,7 @@ class JobStore:
         ]
         with self._transaction():
             self._db.executemany("UPDATE jobs SET state = 'queued', result = NULL WHERE number = ?", gone)
-            # What had failed may have been repaired since: it starts over, on inputs that may differ from before.
+            # The inputs of a failed job may have been repaired since, and so may differ: it starts over.
             self._db.execute("UPDATE jobs SET output_state = 'stale' WHERE state = 'failed'")
             self._db.execute("UPDATE jobs SET state = 'queued', attempts = 0 WHERE state != 'done'")
             if overwrite:
@@ -184,7 +184,7 @@ class JobStore:
         self._set(number, "done", None, json.dumps(asdict(result)))
 
     def fail(self, number: int, problem: str) -> None:
-        """The job has failed for good."""
+        """The job has failed and will not be retried."""
         self._set(number, "failed", problem, None)
 
     def requeue(self, number: int, problem: str) -> None:
@@ -203,12 +203,12 @@ class JobStore:
             yield _job_row(row)
 
     def setting(self, key: str) -> str | None:
-        """A value kept with the jobs."""
+        """A value stored with the jobs."""
         row = self._db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
         return None if row is None else row[0]
 
     def keep_setting(self, key: str, value: str) -> None:
-        """Keeps a value with the jobs."""
+        """Stores a value with the jobs."""
         self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
     def _execute_all(self, statements: str) -> None:

@@ -1,4 +1,4 @@
-"""What a worker needs to know about one video: plain values that can be written down, compared and sent anywhere."""
+"""What a worker needs to know about one video: plain values that can be stored, compared and sent anywhere."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Part:
         video: Name of the job for the whole video.
         output: Folder of the whole.
         start, stop: First frame of the window, and one past its last.
-        split_frames, split_overlap: What was asked for.
+        split_frames, split_overlap: As requested.
     """
 
     video: str

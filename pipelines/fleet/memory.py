@@ -1,4 +1,4 @@
-"""The greatest memory that a job needs, measured from a mark that every job sets anew."""
+"""Peak memory of a job, measured from a mark that every job resets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RESET_PEAK = "5"
 
 
 class PeakMemory:
-    """Greatest memory since construction: of the GPU if `device` is one, otherwise resident memory of this process."""
+    """Peak memory since construction: of the GPU if `device` is one, otherwise resident memory of this process."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -27,8 +27,8 @@ class PeakMemory:
             self._resets = False
 
     def read(self) -> int | None:
-        """Bytes; None where the system does not tell the peak of this job alone."""
-        if self._device.startswith("cuda"):
+        """Bytes; None if the system does not report the peak of this job alone."""
+        if self._device.type == "cuda":
             import torch
 
             return torch.cuda.max_memory_allocated(self._device)

@@ -24,7 +24,7 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 
 class FleetError(VosError):
-    """The workers as a whole cannot be started or have been lost; the batch can be resumed."""
+    """No worker can be started, or all have been lost; the batch can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class ClusterPlan:
         threads: CPU threads of each.
         gpus: Numbers of the GPUs to use on this machine; empty for none. With `address` only their number counts.
         fraction: Share of a GPU that a worker takes.
-        decoders: Processes that decode for the workers; None for as many as measurements call for, from the first
-            finished videos on.
+        decoders: Processes that decode for the workers; None to decide by measurements, once the first videos
+            are finished.
         address: `HOST:PORT` of a running cluster, `auto` for the one on this machine; None starts one that ends with
             the batch and listens on the loopback address only.
     """
@@ -51,7 +51,7 @@ class ClusterPlan:
 
     @property
     def spare_cores(self) -> int:
-        """Cores of this machine that the workers leave."""
+        """Cores of this machine that the workers leave free."""
         return max(0, len(os.sched_getaffinity(0)) - self.workers * self.threads)
 
     @property
@@ -78,7 +78,7 @@ def shared_memory_note(free_bytes: int | None, wanted: int = OBJECT_STORE_BYTES)
 
 
 def free_shared_memory() -> int | None:
-    """Bytes free in /dev/shm; None where there is no such thing."""
+    """Bytes free in /dev/shm; None where it does not exist."""
     try:
         status = os.statvfs(_SHARED_MEMORY)
     except OSError:
@@ -87,7 +87,7 @@ def free_shared_memory() -> int | None:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself tries for minutes."""
+    """Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or "/" in address:
         return
@@ -109,7 +109,7 @@ def cluster(plan: ClusterPlan) -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Ray runs its workers at low priority; here they do the main work, not background work.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    # What Ray will do with GPUs of actors that asked for none, and its notice of the change, do not concern us.
+    # Ray prints a notice about GPUs of actors that request none, which does not apply here.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     if plan.gpus and plan.address is None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, plan.gpus))
@@ -134,7 +134,7 @@ def cluster(plan: ClusterPlan) -> Iterator[Any]:
         options = {"address": plan.address, **options}
         del options["include_dashboard"]
         _check_reachable(plan.address)
-    # Ray takes this signal for itself; the command's own way of stopping has to come back.
+    # Ray replaces the handler of this signal; the command's own has to be restored.
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**options)

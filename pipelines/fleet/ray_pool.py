@@ -138,7 +138,7 @@ class RayPool:
 
     def _start_decoders(self, count: int) -> None:
         server = self._ray.remote(
-            # On this machine they were counted against its cores already; in a cluster Ray finds room for them.
+            # On this machine they are already counted against its cores; in a cluster Ray schedules them.
             num_cpus=0 if self._plan.address is None else 1,
             # A lost server comes back without its videos; their jobs are tried again.
             max_restarts=-1,
@@ -244,6 +244,6 @@ class RayPool:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of Ray's long explanations that says something."""
+    """The first non-empty line of Ray's long explanations."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -14,7 +14,7 @@ from vos.video import FrameSource, open_source
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a worker is doing: the job's number (None between jobs), masks done, the total if known."""
+    """Progress of a worker: the job's number (None between jobs), masks done, the total if known."""
 
     number: int | None
     frame: int
@@ -22,7 +22,7 @@ class Heartbeat:
 
 
 class FleetWorker:
-    """Frames stay in this process: only tasks come in, and only heartbeats and reports go out.
+    """Frames stay in this process: only tasks come in, and only heartbeats and outcomes go out.
 
     The exception is a pool of decoders, from which frames come in, a bounded number at a time.
 
@@ -53,7 +53,7 @@ class FleetWorker:
         Args:
             task: The job.
             server: Handle of a `FrameServer` that decodes its video; None to decode here.
-            stream: What the server knows this worker by.
+            stream: Number of this worker at the server.
         """
         self._tell(Heartbeat(task.number, 0, None))
 
@@ -75,7 +75,7 @@ class FleetWorker:
             self._tell(Heartbeat(None, 0, None))
 
     def heartbeat(self) -> Heartbeat:
-        """Answers while `run` is at work, from a thread of its own."""
+        """Answers while `run` is busy, from a thread of its own."""
         with self._lock:
             return self._beat
 

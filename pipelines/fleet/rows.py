@@ -20,7 +20,7 @@ SHOWN_PROBLEMS = 50
 DEFAULT_SPLIT_OVERLAP = 16
 MAX_SPLIT_FRAMES = 1_000_000
 
-# A name becomes a folder: one level, not hidden, nothing that a file system or a shell could take amiss.
+# A name becomes a folder: one level, not hidden, nothing that is special to a file system or a shell.
 _NAME = re.compile(r"[^\W_.][\w .+,=@()\[\]-]*", re.UNICODE)
 _MAX_NAME = 200
 RESERVED_NAMES = frozenset({"journal.sqlite", "journal.sqlite-wal"})
@@ -75,10 +75,10 @@ def job_specs(rows: Iterable[Row], defaults: Defaults) -> Iterator[JobSpec]:
         count += 1
         try:
             spec, split = _spec(row, defaults)
-            # Case decides nothing on some file systems, so two names must differ in more than that.
+            # Some file systems ignore case, so names must differ in more than case.
             earlier = first_of_name.setdefault(spec.name.casefold(), row.where)
             if earlier is not row.where:
-                raise RowError(f"the name {spec.name!r} is taken by {earlier}; give it a name of its own")
+                raise RowError(f"the name {spec.name!r} is taken by {earlier}; choose another name")
             parts = (spec,) if split is None else tuple(parts_of(spec, split))
         except (RowError, PromptError, UsageError, VideoError) as error:
             total += 1
@@ -198,7 +198,7 @@ def _read_rate(draft: _Draft, name: str, values: list[str]) -> None:
 
 
 def _read_split_frames(draft: _Draft, name: str, values: list[str]) -> None:
-    # 0 takes a video out of what the command's option asks for.
+    # 0 exempts a video from the option of the command.
     draft.split_frames = int(_number(name, values, 0, MAX_SPLIT_FRAMES)) or None
 
 

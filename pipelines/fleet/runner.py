@@ -1,4 +1,4 @@
-"""Runs jobs one after the other in this process, with what `vos track` runs; keeps the last model loaded."""
+"""Runs jobs one after another in this process, as `vos track` does; keeps the last model loaded."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class JobRunner:
         def open_video(video: str, **options: Any) -> FrameSource:
             if choose_backend(video) != "pyav":
                 return open_source(video, **options)
-            # Windows in the middle of a video are sought, which is the business of one decoder.
+            # Windows in the middle of a video are reached by seeking, which one decoder has to do.
             opened = open_source(video, **options) if spec.part is not None else open_file(video, **options)
             return TimedSource(opened, clock)
 
@@ -84,7 +84,7 @@ class JobRunner:
             absence=AbsencePolicy(below=spec.absent_below),
             keep_snapshots=False,
             resume=output_state == "resumable",
-            # A run that was killed before it wrote its record cannot be told from files of others; it starts over.
+            # A run that was killed before it wrote its record looks like files of others; it starts over.
             overwrite=output_state != "empty",
         )
         outcome = run_job(job, model, options, Observer(on_frame=on_frame), open_video=open_video)
@@ -101,7 +101,7 @@ class JobRunner:
 
     def _model(self, spec: ModelSpec) -> VideoModel:
         if self._loaded is None or self._loaded[0] != spec:
-            # The old model goes first: two would not fit where one just does.
+            # The old model is released first: memory may hold one, but not two.
             self._loaded = None
             weights = None if spec.weights is None else Path(spec.weights)
             self._loaded = (

@@ -2,7 +2,7 @@
 
 A window that does not begin with the video is primed: it sees the prompted frames before it, whose memory is pinned
 and finds the objects again, and then its own frames. What the frames in between would have added to memory is missing,
-so masks are not those of one run over the whole video. That is why splitting has to be asked for.
+so masks are not those of one run over the whole video. That is why splitting is optional.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def parts_of(spec: JobSpec, split: Split) -> Iterator[JobSpec]:
     with open_source(spec.video, **source_options(spec)) as source:
         count = source.info.frame_count
     if count is None:
-        raise VideoError(f"{spec.video}: cannot be split, since how many frames it has is not certain (see vos doctor)")
+        raise VideoError(f"{spec.video}: cannot be split, because its number of frames is uncertain (see vos doctor)")
     windows = split.windows(count)
     if len(windows) == 1:
         yield spec
@@ -68,7 +68,7 @@ def parts_of(spec: JobSpec, split: Split) -> Iterator[JobSpec]:
     for number, (start, stop) in enumerate(windows, 1):
         yield replace(
             spec,
-            # No user can give a job such a name: it holds a slash.
+            # No user can give a job such a name: it contains a slash.
             name=f"{spec.name} {number}/{len(windows)}",
             output=os.path.join(spec.output + _PARTS_SUFFIX, f"{start:08d}"),
             part=Part(spec.name, spec.output, start, stop, split.frames, split.overlap),
@@ -81,7 +81,7 @@ def excerpt_for(part: Part, script: PromptScript) -> tuple[tuple[int, ...], Prom
     The frames before the window that carry a prompt come first.
 
     Raises:
-        PromptError: The script says what windows cannot do.
+        PromptError: The script has prompts that windows do not support.
     """
     prompts = script.prompts
     if script.removals or any(prompt.direction != "forward" for prompt in prompts):

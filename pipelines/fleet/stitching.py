@@ -29,7 +29,7 @@ from vos.runs.lock import only_run_in
 from vos.runs.record import RunRecord, read_record
 from vos.video import Frame, open_source
 
-# Below this IoU over the shared frames, two windows do not speak of the same thing.
+# Below this IoU over the shared frames, two windows probably show different things.
 DOUBTFUL_IOU = 0.5
 # Two windows that agree equally well either way keep their ids.
 _KEEP_ID = 1e-6
@@ -59,7 +59,7 @@ class Seam:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A video that was put together.
+    """A video that was stitched.
 
     Attributes:
         frames: Masks in the output.
@@ -94,7 +94,7 @@ class _Window:
 
 
 def put_together(specs: Sequence[JobSpec], results: Sequence[JobResult]) -> Whole:
-    """The whole video of some parts that are all done; stitches them unless an earlier call has.
+    """The whole video of some parts that are all done; stitches them unless an earlier call did.
 
     Raises:
         VosError: A window's files are damaged, or the output cannot be written.
@@ -124,7 +124,7 @@ def stitch(specs: Sequence[JobSpec], results: Sequence[JobResult]) -> None:
 
     Args:
         specs: The windows' jobs, all done.
-        results: What came of each.
+        results: Their outcomes.
 
     Raises:
         VosError: A window's files are damaged, or the output cannot be written.
@@ -249,7 +249,7 @@ def _rename(labels: np.ndarray, names: dict[int, int]) -> np.ndarray:
 def _approximation(windows: Sequence[_Window], seams: Sequence[Seam]) -> dict[str, Any]:
     part = windows[0].part
     return {
-        "reason": "tracked in windows that know nothing of each other",
+        "reason": "tracked in windows, each on its own",
         "split_frames": part.split_frames,
         "split_overlap": part.split_overlap,
         "windows": [[window.part.start, window.part.stop] for window in windows],

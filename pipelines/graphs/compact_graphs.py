@@ -1,6 +1,6 @@
 """The compact model as graphs of fixed sizes: encode, prompt, remember, and decode per number of remembered frames.
 
-A graph has no state and no choices in it. The caller keeps the memory, as `vos.tracking.memory_bank` does:
+A graph has no state and no branches. The caller keeps the memory, as `vos.tracking.memory_bank` does:
 `decode_m` reads m frames, of which the first is the annotated one.
 """
 
@@ -27,7 +27,7 @@ _MEMORY = (*KEYS, *STORED, "valid")
 
 @dataclass(frozen=True, slots=True)
 class GraphSizes:
-    """Sizes that are built into the graphs.
+    """Sizes that are fixed in the graphs.
 
     Attributes:
         height: Of the picture, in pixels, divisible by 32.
@@ -117,7 +117,7 @@ class Decode(nn.Module):
 
 @torch.no_grad()
 def graphs_of(network: CompactSEEM, sizes: GraphSizes) -> list[Graph]:
-    """All graphs of the model, with inputs of a made-up clip."""
+    """All graphs of the model, with inputs from a generated clip."""
     generator = torch.Generator().manual_seed(0)
     shape = (1, sizes.objects, sizes.height // 4, sizes.width // 4)
     image = torch.rand(1, 3, sizes.height, sizes.width, generator=generator) * 255

@@ -24,7 +24,7 @@ Format = Literal["onnx", "torchscript"]
 
 
 class ExportError(VosError):
-    """An export that cannot be made here; the message names the remedy."""
+    """An export that is not possible here; the message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

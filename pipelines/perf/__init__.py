@@ -1,1 +1,1 @@
-"""Benchmarks of the whole: speed and memory of tracking, on clips made here so that every machine measures the same."""
+"""Speed and memory of tracking, on generated clips, so that every machine measures the same."""

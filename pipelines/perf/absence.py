@@ -1,4 +1,4 @@
-"""How honest tracking is about objects that leave: pixels painted while away, and the way back."""
+"""Objects that leave the view: pixels painted in their absence, and how they are found again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOUND = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What stands beside the target, and whether it is prompted too."""
+    """What else is in view, and whether it is prompted too."""
 
     name: str
     look_alikes: int
@@ -36,13 +36,13 @@ class Setting:
 SETTINGS = (
     Setting("alone", 0, False),
     Setting("a look-alike in view", 1, False),
-    Setting("a look-alike tracked too", 1, True),
+    Setting("a look-alike, also tracked", 1, True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ClipScore:
-    """One clip.
+    """Scores of one clip.
 
     Attributes:
         false_pixels: Pixels of the target painted per frame without it, over its pixels in the first frame.

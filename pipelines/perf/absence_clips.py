@@ -32,7 +32,7 @@ class Cutout:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AbsenceClip:
-    """A clip and what is true about it.
+    """A clip and its ground truth.
 
     Attributes:
         frames: T arrays (H, W, 3) uint8 RGB.
@@ -97,7 +97,7 @@ def make_clip(
 
 
 def drawn_material(seed: int) -> tuple[np.ndarray, Cutout]:
-    """A ground and an object of random texture and shape, for where no pictures are at hand."""
+    """A ground and an object of random texture and shape, for use without pictures."""
     rng = np.random.default_rng(seed)
     ground = _texture(rng, 300, 400, rng.uniform(60, 130, 3))
     side = 128

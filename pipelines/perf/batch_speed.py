@@ -1,4 +1,4 @@
-"""How much faster several workers are than one: the same batch, run by the command line as a user would."""
+"""Speedup of several workers over one: the same batch, run from the command line as a user would."""
 
 from __future__ import annotations
 

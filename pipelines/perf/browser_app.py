@@ -32,8 +32,8 @@ class FirstMasks:
     """Seconds from the end of a stroke to the last byte of its mask, one per stroke, all on frames not seen before.
 
     Attributes:
-        cold: The server hears of the stroke when it is complete.
-        drawn: It is told when the hand begins to draw, as the page does, and the stroke takes 0.4 s.
+        cold: The server gets the stroke when it is complete.
+        drawn: The server is notified when drawing begins, as by the page, and the stroke takes 0.4 s.
         further: A second stroke on the same frame.
     """
 
@@ -81,11 +81,11 @@ def measure_memory_over_runs(
     runs: int,
     on_run: Callable[[int, int], None] = lambda done, total: None,
 ) -> MemoryOverRuns:
-    """Draws a stroke, propagates, looks at every frame, takes the stroke back, and again."""
+    """Draws a stroke, propagates, fetches every frame, undoes the stroke, and repeats."""
     resident = []
     with _served(model, width, height, frames=_CLIP_FRAMES) as call:
         for number in range(runs):
-            # Another stroke each time, so that each propagation has everything to do.
+            # Another stroke each time, so that every propagation starts from scratch.
             _stroke_to_mask(call, 0, height, offset=number / runs / 10)
             call("POST", "/api/propagate")
             while call("GET", "/api/state")["run"]["state"] != "idle":

@@ -1,4 +1,4 @@
-"""Where the time of one worker goes: decoding, inference, writing, waiting; and what their overlap buys."""
+"""Where the time of one worker goes: decoding, inference, writing, waiting; and how much their overlap saves."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class PipelineSpeed:
 
     Attributes:
         frames: Length of the clip.
-        rounds: How often everything was measured, in turns, so that all suffer alike when the machine is disturbed.
-        decode, infer, write: Each stage by itself, with nothing beside it.
+        rounds: How often everything was measured, in turns, so that a busy machine slows all stages alike.
+        decode, infer, write: Each stage by itself, with nothing else running.
         together: The stages in their threads, as `vos track` and the workers of a fleet run them.
         wait_for_decode: Of `together`: the tracker waits for a frame.
         wait_for_write: Of `together`: the tracker waits because the queue of the writers is full, or for their end.
@@ -52,7 +52,7 @@ class PipelineSpeed:
 
     @property
     def efficiency(self) -> float:
-        """Time of the slowest stage by itself over the time together; 1 when everything else is hidden behind it."""
+        """Time of the slowest stage by itself over the time together; 1 if the others overlap with it entirely."""
         return float(getattr(self, self.slowest)) / self.together
 
     @property

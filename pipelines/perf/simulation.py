@@ -1,4 +1,4 @@
-"""What the scheduling of a fleet costs, without the fleet: measured task times replayed by workers that only wait.
+"""Overhead of scheduling a fleet, without the fleet: measured task times replayed by workers that only wait.
 
     python -m pipelines.perf.simulation --workers 1000 --jobs 4000 --seconds 20
     python -m pipelines.perf.simulation --workers 200 --journal masks/journal.sqlite
@@ -35,16 +35,16 @@ from pipelines.fleet.worker_pool import Completed, Task
 from vos.errors import UsageError
 from vos.resources.resident import resident_bytes
 
-# Workers that one process plays.
+# Workers simulated by one process.
 WORKERS_PER_HOST = 250
 MAX_WORKERS = 1000
-# Frames per second that a simulated worker tells in its heartbeats.
+# Frames per second that a simulated worker reports in its heartbeats.
 _FPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What was found.
+    """Result of a simulation.
 
     Attributes:
         workers, jobs: As asked for.
@@ -75,7 +75,7 @@ class Simulation:
 
 
 class Host:
-    """Plays many workers. Runs inside an asynchronous Ray actor."""
+    """Simulates many workers. Runs inside an asynchronous Ray actor."""
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[int, float, float]] = {}

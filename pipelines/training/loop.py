@@ -50,8 +50,8 @@ def train(
 ) -> TrainingEnd:
     """Trains to `settings.steps`, or until asked to stop.
 
-    A run that is cut off loses at most `checkpoint_every` steps, one that is asked to stop loses none; resumed, it
-    sees the clips it would have seen. Under `torchrun`, all processes call this and share every step's clips.
+    A run that is killed loses at most `checkpoint_every` steps, one that is asked to stop loses none; after resuming it
+    sees the same clips as without the interruption. Under `torchrun`, all processes call this and share every step.
 
     Args:
         settings: The run.
@@ -100,7 +100,7 @@ def _run(trainer: Trainer, training: list[Still], held: list[Still], stop: StopR
                 return
         return
     output = Path(settings.output)
-    # Without held-aside pictures there are sheets to look at, but no scores that could be mistaken for validation.
+    # Without held-out pictures there are sheets to look at, but no scores that could be mistaken for validation.
     validation = Validation(held or training, settings, clips=16 if held else 4) if settings.report_every else None
     window: list[dict[str, float]] = []
     with RunLog(output, tensorboard=settings.tensorboard) as log:
@@ -129,7 +129,7 @@ def _sums(processes: Processes, numbers: dict[str, float], device: torch.device)
 
 
 def _any_stops(processes: Processes, stop: StopRequest, device: torch.device) -> bool:
-    """Whether a process was asked to stop: then all do, after the same step."""
+    """Whether any process was asked to stop: then all stop after the same step."""
     if processes.count == 1:
         return bool(stop)
     return bool(processes.add_up(torch.tensor(float(bool(stop)), device=device)) > 0)

@@ -67,7 +67,7 @@ class Processes:
             gradient.copy_(total.view_as(gradient))
 
     def wait(self) -> None:
-        """Returns when all processes have come here."""
+        """Returns when all processes have reached this call."""
         if self.count > 1:
             dist.barrier()
 
@@ -88,7 +88,7 @@ def joined_processes(device: torch.device) -> Iterator[tuple[Processes, torch.de
     missing = [name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise TrainingDataError(
-            f"WORLD_SIZE is {count} but {missing[0]} is not set; start several processes by torchrun"
+            f"WORLD_SIZE is {count} but {missing[0]} is not set; start several processes with torchrun"
         )
     on_cuda = device.type == "cuda"
     if on_cuda:

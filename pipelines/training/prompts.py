@@ -1,4 +1,4 @@
-"""Draws what a user might draw: points, a stroke, a box or a polygon for an object."""
+"""Samples what a user might draw: points, a stroke, a box or a polygon for an object."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def draw_prompt(
     elif kind is PromptKind.POLYGON:
         positive = _polygon(mask, rng)
     else:
-        raise ValueError(f"a {kind.name.lower()} is not drawn")
+        raise ValueError(f"a {kind.name.lower()} is not sampled")
     return positive, negative, kind
 
 

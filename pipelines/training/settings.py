@@ -1,4 +1,4 @@
-"""Everything that decides a training run."""
+"""All settings of a training run."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class TrainSettings:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     def check_resumes(self, path: Path) -> None:
-        """Checks that a run started with the settings in `path` may go on with these.
+        """Checks that a run started with the settings in `path` may continue with these.
 
         Raises:
             TrainingDataError: The file cannot be read, or a setting that decides the weights differs.

@@ -1,4 +1,4 @@
-"""A training run small enough for every change: does training still teach the network anything?
+"""A training run small enough for every change: does training still improve the network?
 
 Pictures are made on the fly. The untrained network is plain label propagation on ImageNet features; a few steps must
 beat it on clips of pictures that were held aside.

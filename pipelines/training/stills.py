@@ -16,7 +16,7 @@ import numpy as np
 from vos.errors import VosError
 
 IGNORED_ID = 255
-"""Label of pixels that belong to nobody knows what: never a target, never background to learn from."""
+"""Label of pixels of unknown content: never a target, and not used as background."""
 
 MAX_INSTANCES = 254
 

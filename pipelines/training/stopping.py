@@ -1,4 +1,4 @@
-"""When to stop before the end: a time limit, or a polite signal."""
+"""Early stopping: by a time limit or a signal."""
 
 from __future__ import annotations
 

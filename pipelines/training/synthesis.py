@@ -227,7 +227,7 @@ class ClipSynthesizer:
                 layer.hidden_frames = frozenset(range(first, last + 1))
 
     def _vary(self, layers: list[_Layer]) -> None:
-        """Bends layers and sends something across, as often as the variations ask for."""
+        """Bends layers and moves something across, as often as the variations say."""
         rng, size = self.more, self.size
         if rng.random() < self.variations.thin_plate:
             for layer in layers[1:]:

@@ -63,12 +63,12 @@ class Trainer:
         return Path(self.settings.output) / "checkpoint.pt"
 
     def start(self, imagenet: dict[str, Tensor]) -> None:
-        """Begins from the trunk's ImageNet weights."""
+        """Starts from the trunk's ImageNet weights."""
         self.model.trunk.load_imagenet(imagenet)
         self.average.load_state_dict(self.model.state_dict())
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Begins from finished weights of the whole network."""
+        """Starts from finished weights of the whole network."""
         self.model.load_state_dict(weights)
         self.average.load_state_dict(weights)
 

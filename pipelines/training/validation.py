@@ -1,7 +1,8 @@
-"""J and F of a network on clips of held-aside pictures, per kind of prompt.
+"""J and F of a network on clips of held-out pictures, per kind of prompt.
 
 The clips are synthetic like those of training, from pictures that are never trained on, and longer. The network runs
-over them as in training (every frame is remembered), so these numbers follow a run; they are no benchmark.
+over them as in training (every frame is remembered), so these numbers monitor a run and are not
+comparable with those of a data set.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _SEED = 7_919
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """What came out of all clips.
+    """Results of all clips.
 
     Attributes:
         scores: `J_<kind>` and `F_<kind>` for every kind, and `JF`, the mean of all of them; all in [0, 1].
@@ -52,7 +53,7 @@ class Validation:
     """A fixed set of clips with prompts.
 
     Args:
-        stills: Held-aside pictures.
+        stills: Held-out pictures.
         settings: The run: size, objects and variations of the clips.
         clips: How many clips.
         frames: Frames of each.

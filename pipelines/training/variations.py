@@ -1,6 +1,6 @@
 """Optional ingredients of a synthetic clip: thin-plate bending, occluders, a zooming camera.
 
-They draw from a random stream of their own, so that clips without them are the same with and without this file.
+They use a random stream of their own, so that clips without them are the same with and without this file.
 """
 
 from __future__ import annotations

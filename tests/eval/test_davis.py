@@ -89,7 +89,7 @@ def test_blank_and_repeated_lines_of_a_list_are_no_sequences(davis: tuple[Path, 
     assert scores(evaluate(davis[1], dataset="davis17", root=davis[0])) == expected
 
 
-def test_missing_masks_are_all_listed_or_scored_as_empty_when_asked(davis: tuple[Path, Path]) -> None:
+def test_missing_masks_are_all_listed_or_scored_as_empty_on_request(davis: tuple[Path, Path]) -> None:
     root, predictions = davis
     for name in ("a/00003.png", "b/00010.png", "b/00000.png"):
         (predictions / name).unlink()

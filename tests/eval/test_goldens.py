@@ -117,7 +117,7 @@ def test_equals_the_official_numbers_bit_for_bit(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", NOT_SCORED)
-def test_what_the_official_tool_dies_of_is_a_clear_error(name: str, tmp_path: Path) -> None:
+def test_where_the_official_tool_fails_the_error_is_clear(name: str, tmp_path: Path) -> None:
     kind, message = REFUSED.get(name, ((DatasetError, EvalUsageError, MaskFileError, MissingPredictionsError), "."))
     with pytest.raises(kind, match=message) as caught:
         score(name, tmp_path)

@@ -56,7 +56,7 @@ def test_tables_that_make_no_sense_are_refused() -> None:
         score_interactions([])
     with pytest.raises(EvalUsageError, match="without a gap"):
         score_interactions([row for row in rows("a", [(0.5, 1.0)] * 3) if row.interaction != 2])
-    with pytest.raises(EvalUsageError, match=r"must lie in \[0, 1\]"):
+    with pytest.raises(EvalUsageError, match=r"must be in \[0, 1\]"):
         score_interactions([Interaction("a", 1, 1, 1, 0, 1.5, 0.5, 1.0)])
     with pytest.raises(EvalUsageError, match="two times"):
         score_interactions([Interaction("a", 1, 1, 1, 0, 0.5, 0.5, 1.0), Interaction("a", 1, 1, 1, 1, 0.5, 0.5, 2.0)])

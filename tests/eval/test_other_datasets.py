@@ -53,7 +53,7 @@ class TestYoutubeVos:
         )
         assert any("not public" in note and f"{given_frame}d" in note for note in report.notes)
 
-    def test_without_a_list_of_unseen_categories_g_is_not_claimed(self, root: Path) -> None:
+    def test_without_a_list_of_unseen_categories_there_is_no_g(self, root: Path) -> None:
         report = evaluate(root / "results", dataset="youtube-vos", root=root / "yt")
         assert list(headline(report)) == ["J&F", "J", "F"]
         assert any("G is not defined" in note for note in report.notes)
@@ -147,7 +147,7 @@ class TestSav:
         report = evaluate(root / "results", dataset="sav", root=root / "sav")
         assert report.objects[0].series.j.tolist() == [0.0, 1.0, 1.0, 1.0]
 
-    def test_objects_that_nobody_shows_leave_nothing_to_score(self, root: Path) -> None:
+    def test_objects_that_neither_side_shows_leave_nothing_to_score(self, root: Path) -> None:
         for folder in ("sav/Annotations_6fps", "results"):
             for k in (0, 1):
                 save_sequence(root / folder / "video" / f"{k:03d}", np.zeros((6, 48, 64)))

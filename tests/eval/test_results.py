@@ -267,7 +267,7 @@ class TestCommand:
         command = [sys.executable, "-m", "vos", "eval", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
-    def test_prints_the_table_and_writes_what_is_asked_for(self, davis: tuple[Path, Path], report: Report) -> None:
+    def test_prints_the_table_and_writes_the_requested_files(self, davis: tuple[Path, Path], report: Report) -> None:
         root, predictions = davis
         out = predictions.parent / "out"
         options = (

@@ -18,7 +18,7 @@ def train(*arguments: object) -> int:
     return code if isinstance(code, int) else 0
 
 
-def test_a_stopped_run_says_how_to_go_on_and_is_not_overwritten(
+def test_a_stopped_run_names_the_option_to_resume_and_is_not_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"

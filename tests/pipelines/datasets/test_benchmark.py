@@ -83,13 +83,13 @@ def test_a_benchmark_resumes_without_running_what_is_done(tmp_path: Path, capfd:
         assert path.read_bytes() == (output / path.relative_to(tmp_path / "undisturbed")).read_bytes()
 
 
-def test_only_the_sequences_asked_for_are_run(tmp_path: Path) -> None:
+def test_only_the_requested_sequences_are_run(tmp_path: Path) -> None:
     root = write_davis(tmp_path / "davis", 2017, {"one": 1, "two": 2})
     assert benchmark("davis17", root, tmp_path / "out", "--limit-to", "two") == 0
     assert [path.name for path in (tmp_path / "out" / "predictions").iterdir()] == ["two"]
 
 
-def test_mistakes_are_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_reported_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     root = write_davis(tmp_path / "davis", 2017, {"one": 1})
     shutil.rmtree(root / "JPEGImages")
     assert benchmark("davis17", root, tmp_path / "out") == 1

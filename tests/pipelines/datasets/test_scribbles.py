@@ -62,7 +62,7 @@ def test_all_objects_of_a_scribble_file_are_one_in_davis16(tmp_path: Path) -> No
     assert [stroke["object_id"] for stroke in strokes] == [1, 1]
 
 
-def test_mistakes_in_scribbles_are_told_before_anything_is_tracked(
+def test_mistakes_in_scribbles_are_reported_before_anything_is_tracked(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     root = write_davis(tmp_path / "davis", 2017, {"two": 2})

@@ -105,7 +105,7 @@ def test_large_frames_travel_in_smaller_numbers(width: int, height: int, frames:
     assert frames * 3 * width * height <= STREAM_BYTES
 
 
-def test_decoders_are_hired_only_where_decoding_limits_and_cores_are_free() -> None:
+def test_decoders_are_started_only_if_decoding_is_the_bottleneck_and_cores_are_free() -> None:
     assert decoders_wanted(9.0, 10.0, workers=4, spare_cores=2) == 2
     assert decoders_wanted(9.0, 10.0, workers=2, spare_cores=16) == 2
     assert decoders_wanted(9.0, 10.0, workers=2, spare_cores=0) == 0

@@ -1,4 +1,4 @@
-"""Lists of jobs: folders, patterns, CSV and JSON lines, and what is said about their mistakes."""
+"""Lists of jobs: folders, patterns, CSV and JSON lines, and the messages about their mistakes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_video_without_a_prompt_is_named_with_the_remedy(folder: Path) -> None
     assert "c.mp4" in problem and "c.stroke.png" in problem
 
 
-def test_csv_and_json_lines_say_the_same(folder: Path) -> None:
+def test_csv_and_json_lines_give_equal_jobs(folder: Path) -> None:
     table = folder / "jobs.csv"
     header = "video,name,mask,point,negative_point,short_side,overlay"
     table.write_text(f'{header}\na.mp4,first,a.mask.png,"2:3,4|2:5,6",,128,true\n', encoding="utf-8")
@@ -85,7 +85,7 @@ def test_csv_and_json_lines_say_the_same(folder: Path) -> None:
     assert JobSpec.from_json(from_table.to_json()) == from_table
 
 
-def test_all_mistakes_are_told_at_once_with_their_lines(folder: Path) -> None:
+def test_all_mistakes_are_reported_at_once_with_their_lines(folder: Path) -> None:
     lines = folder / "jobs.jsonl"
     rows: list[object] = [
         {"video": "a.mp4", "box": "1,2,30,40"},

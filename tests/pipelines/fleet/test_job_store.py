@@ -173,7 +173,7 @@ def test_memory_does_not_grow_with_the_number_of_queued_jobs(tmp_path: Path) -> 
     assert large < small + 1_000_000
 
 
-def test_a_failed_job_starts_over_and_a_broken_off_one_goes_on(tmp_path: Path) -> None:
+def test_a_failed_job_starts_over_and_an_interrupted_one_resumes(tmp_path: Path) -> None:
     with JobStore(tmp_path / "journal.sqlite") as store:
         store.replace(jobs(2, tmp_path))
         work(store, ScriptedPool({"job0": [Failed], "job1": [Failed]}))

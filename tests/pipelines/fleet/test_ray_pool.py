@@ -131,7 +131,7 @@ def test_masks_do_not_depend_on_the_number_of_workers(
     assert batch_hashes(tmp_path / "out") == {video.stem: undisturbed[video.stem] for video in videos[:6]}
 
 
-def test_masks_do_not_depend_on_who_decodes_even_if_a_decoder_dies(
+def test_masks_do_not_depend_on_the_decoding_process_even_if_it_dies(
     twelve: tuple[list[Path], dict[str, dict[str, str]]], tmp_path: Path
 ) -> None:
     videos, undisturbed = twelve

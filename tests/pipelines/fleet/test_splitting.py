@@ -1,4 +1,4 @@
-"""One long video in windows: what is the same as in one piece, what is not, and what is said about it."""
+"""One long video in windows: what is the same as in one piece, what is not, and what the record says about it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_split_batch_resumes_and_is_done_once(clip: Path, split_run: Path, tmp
         assert path.read_bytes() == (output / "long" / "masks" / path.name).read_bytes()
 
 
-def test_objects_are_matched_by_overlap_and_keep_their_ids_where_it_says_nothing() -> None:
+def test_objects_are_matched_by_overlap_and_keep_their_ids_in_a_tie() -> None:
     assert match({(1, 1): 90, (1, 0): 10, (2, 2): 50, (0, 0): 999}, [1, 2])[0] == {1: 1, 2: 2}
     renamed, iou = match({(1, 2): 80, (2, 1): 60, (2, 0): 20}, [1, 2])
     assert renamed == {2: 1, 1: 2}
@@ -132,7 +132,7 @@ def test_objects_are_matched_by_overlap_and_keep_their_ids_where_it_says_nothing
     assert match({(0, 0): 100}, [1, 2]) == ({1: 1, 2: 2}, {1: None, 2: None})
 
 
-def test_what_cannot_be_split_is_told_before_anything_runs(
+def test_what_cannot_be_split_is_reported_before_anything_runs(
     clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     manifest = tmp_path / "jobs.jsonl"

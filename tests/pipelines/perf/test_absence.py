@@ -44,7 +44,7 @@ def test_truth_and_picture_agree_to_the_pixel() -> None:
     assert any((a != b).any() for a, b in zip(with_object.frames[:5], with_object.frames[1:6], strict=True))
 
 
-def test_scores_count_what_they_say() -> None:
+def test_scores_match_their_definitions() -> None:
     clip = make_clip(*drawn_material(5), look_alikes=1, before=10, away=8, after=12)
     perfect = score_clip(clip, clip.labels)
     assert (perfect.false_pixels, perfect.false_frames, perfect.reacquired_after) == (0, 0, 0)

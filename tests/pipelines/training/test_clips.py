@@ -106,7 +106,7 @@ def test_a_variation_changes_later_frames_and_keeps_clips_valid(stills_folder: P
     assert changed >= 3
 
 
-def test_occluders_hide_objects_and_are_nobodys_mask(stills_folder: Path) -> None:
+def test_occluders_hide_objects_and_are_in_no_mask(stills_folder: Path) -> None:
     stills = list_stills(stills_folder)
     plain = ClipSynthesizer(stills, seed=0, size=96, frames=4, objects=2)
     occluded = ClipSynthesizer(stills, seed=0, size=96, frames=4, objects=2, variations=Variations(occluders=1))

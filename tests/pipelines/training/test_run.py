@@ -137,7 +137,7 @@ def test_accumulated_parts_give_the_weights_of_the_whole_batch(stills_folder: Pa
         train(replace(settings, output=str(tmp_path / "three"), accumulate=3), random_trunk_weights)
 
 
-def test_two_processes_go_on_where_one_stopped_and_give_its_weights(stills_folder: Path, tmp_path: Path) -> None:
+def test_two_processes_resume_a_run_of_one_and_give_its_weights(stills_folder: Path, tmp_path: Path) -> None:
     # The trunk starts to train in the last step: its gradients are shared too.
     settings = replace(tiny_settings(stills_folder, tmp_path / "one", steps=3), trunk_from=0.5)
     train(settings, random_trunk_weights)
