@@ -23,7 +23,7 @@ def refuse_existing(paths: list[Path], overwrite: bool) -> None:
     """
     for path in paths:
         if path.exists() and not overwrite:
-            raise OutputExistsError(f"{path}: exists; choose another name or pass --overwrite")
+            raise OutputExistsError(f"{path}: already exists; choose another name or pass --overwrite")
 
 
 def write_file(path: Path, content: str | Callable[[BinaryIO], None], overwrite: bool = False) -> None:

@@ -28,7 +28,7 @@ class PeakMemory:
 
     def read(self) -> int | None:
         """Bytes; None if the system does not report the peak of this job alone."""
-        if self._device.type == "cuda":
+        if self._device.startswith("cuda"):
             import torch
 
             return torch.cuda.max_memory_allocated(self._device)

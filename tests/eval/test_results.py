@@ -137,7 +137,7 @@ def test_the_html_report_escapes_names(tmp_path: Path) -> None:
 def test_files_are_written_whole_and_never_over_others(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
     write_file(path, "one")
-    with pytest.raises(OutputExistsError, match=r"file\.txt: exists already"):
+    with pytest.raises(OutputExistsError, match=r"file\.txt: already exists"):
         write_file(path, "two")
     write_file(path, "two", overwrite=True)
     with pytest.raises(ZeroDivisionError):
@@ -288,7 +288,7 @@ class TestCommand:
         assert json.loads((out / "r.json").read_text())["headline"] == dict(report.headline)
         assert {path.name for path in out.iterdir()} == {*csv_files(report), "r.json", "r.html"}
         again = self.run(predictions, *options)
-        assert again.returncode == 1 and again.stderr.count("\n") == 1 and "exists already" in again.stderr
+        assert again.returncode == 1 and again.stderr.count("\n") == 1 and "already exists" in again.stderr
         assert self.run(predictions, *options, "--overwrite", "--summary").returncode == 0
 
     def test_incomplete_predictions_exit_with_1_and_one_line(self, davis: tuple[Path, Path]) -> None:
