@@ -38,7 +38,7 @@ class Prompt:
         object_id: Which object the prompt describes, 1..65535. 0 is the background and cannot be prompted.
         frame: Index of the annotated frame in display order, from 0.
         size: (width, height) of the picture that the coordinates belong to. None means the size of the frame.
-        direction: Which frames the prompt speaks for beside its own: those after it, those before it, or both.
+        direction: Which frames the prompt applies to besides its own: those after it, those before it, or both.
         source: Where the prompt was read from; only used in messages, ignored when prompts are compared.
     """
 

@@ -26,7 +26,7 @@ class Points(VisualPrompt):
     """Clicks on one frame.
 
     Attributes:
-        positive: (N, 2) float64 x, y in pixels: on the object. N may be 0 beside another prompt of the object on the
+        positive: (N, 2) float64 x, y in pixels: on the object. N may be 0 alongside another prompt of the object on the
             frame, a stroke or a box.
         negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0, N + M may not.
 

@@ -77,11 +77,11 @@ class PromptScript:
         return object_ids_of(self.prompts)
 
     def merge(self, later: PromptScript | Iterable[Prompt]) -> PromptScript:
-        """This script with what was said later. Neither is changed.
+        """This script merged with a later one. Neither is changed.
 
         Points that are added to points of the same object and frame are joined with them (clicks add up); of every
         other kind a later prompt takes the place of the earlier one. The later direction holds for all prompts of
-        that object on that frame. What is said of a frame later also undoes an earlier removal there, and a later
+        that object on that frame. A later prompt on a frame also undoes an earlier removal there, and a later
         removal the prompts there.
         """
         later = PromptScript.of(later)

@@ -53,7 +53,7 @@ def write_report(
 
     Raises:
         OutputError: Not the folder of a run, masks are missing or changed, or the file exists or cannot be written.
-        VideoError: The video is not there, or is another one.
+        VideoError: The video is missing, or is a different one.
 
     Examples:
         >>> from vos import Box, track_script, write_report

@@ -23,7 +23,7 @@ def painted_frames(run: FinishedRun, wanted: Iterable[tuple[int, int]]) -> dict[
         wanted: (frame, width in pixels) of each; of several widths for one frame the largest counts.
 
     Raises:
-        VideoError: The video is not there, or is another one.
+        VideoError: The video is missing, or is a different one.
         OutputError: A mask is missing or was changed.
     """
     widths: dict[int, int] = {}

@@ -75,7 +75,7 @@ def correct_run(
     Args:
         run_folder: Folder of the run.
         corrections: What to add.
-        video: Where the video lies now, if it has moved.
+        video: Where the video is now, if it has moved.
         model: A loaded model, which must be that of the run; it is loaded if not given.
         weights: The weights file, if the run used others than the model's own.
         options: Which snapshots are made and kept, and how much memory may be used. Policies are those of the run.

@@ -29,9 +29,9 @@ class RunOptions:
         max_memory: Resident bytes to stay below, by the estimate of `vos.resources.ram_budget`: queues and the number
             of remembered frames shrink as far as needed. None for no limit.
         resume: Go on with what a killed, failed or stopped run of the same job left in the folder; the result is the
-            same to the byte as that of a run that was never disturbed. Starts normally where there is none, and does
+            same to the byte as that of a run that was never interrupted. Starts normally where there is none, and does
             nothing where it is finished. docs/promises.md says how.
-        overwrite: Whether results of a former run in the folder may be replaced.
+        overwrite: Whether results of an earlier run in the folder may be replaced.
     """
 
     memory: MemoryPolicy = field(default_factory=MemoryPolicy)

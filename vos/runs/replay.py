@@ -54,7 +54,7 @@ def replay_run(
     Args:
         record: The run's run.json, or its folder. Nothing is written there.
         output: Folder for the masks and the record of the replay.
-        video: Where the video lies now, if it has moved.
+        video: Where the video is now, if it has moved.
         weights: The weights file, if the run used others than the model's own.
         device: Where to compute, if not on the recorded device.
         overwrite: Whether results of a former run in `output` may be replaced.

@@ -34,7 +34,7 @@ def track_script(
         output: Folder of the run.
         model: A loaded model, or the name of one.
         overlay: Whether to write an overlay video.
-        formats: What else to write beside the masks: names of `vos.export.FORMATS`, such as `coco`.
+        formats: What else to write in addition to the masks: names of `vos.export.FORMATS`, such as `coco`.
         source_options: Keyword arguments of `open_source`.
         options: How: policies, resume, snapshots... With snapshots kept, as by default, `correct_run` is quick.
         observer: Callbacks for every frame, and the way to stop the run.

@@ -23,7 +23,7 @@ class AbsencePolicy:
 
     Attributes:
         below: An object whose presence is below this probability is absent.
-        mode: `empty`: an absent object gets no pixels. `hold`: what the model answers is painted all the same; memory
+        mode: `empty`: an absent object gets no pixels. `hold`: the model's answer is painted anyway; memory
             and events treat the object as absent. `stop`: as `empty`, and the run ends when no object has been seen
             for `stop_after` frames and no prompt is to come.
         stop_after: Frames without any object before `stop` ends the run.

@@ -75,9 +75,9 @@ def load_model(
     """A model by name, ready to track.
 
     Args:
-        name: One of `MODELS`; for SEEM with a variant behind it, if one is wanted (`seem_model.variants`).
+        name: One of `MODELS`; for SEEM optionally followed by a variant (`seem_model.variants`).
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`...
-        weights: Another weights file than the embedded one.
+        weights: A weights file to use instead of the embedded one.
         short_side: Input resolution: the shorter side of the picture the network sees, in pixels; the model's own
             (256 for the compact model, 512 for SEEM) when left out.
 

@@ -64,7 +64,7 @@ class VideoTracker:
         policy: When frames are remembered.
         windows: How windows follow the objects.
         absent_below: An object whose presence falls below this probability gets no pixels in that frame.
-        paint_absent: Whether absent objects get the model's pixels all the same. Only `labels` change by it: memory
+        paint_absent: Whether absent objects get the model's pixels anyway. Only `labels` change by it: memory
             and competition in the frames after treat an absent object as absent.
         keep_soft_masks: Whether results carry per-object probabilities at source size (slow, large).
 

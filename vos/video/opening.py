@@ -120,8 +120,8 @@ def open_source(
         value_range: `LOW,HIGH` of the grey values that become black and white, for images of more than 8 bits.
 
     Raises:
-        VideoError: Nothing there that can be read.
-        UsageError: An option that this kind of source does not have, or a value that cannot be.
+        VideoError: There is nothing that can be read.
+        UsageError: An option that this kind of source does not have, or an impossible value.
 
     Examples:
         >>> from vos import open_source
