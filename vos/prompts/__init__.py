@@ -1,4 +1,4 @@
-"""What the user says about the objects: masks, strokes, points, boxes, polygons, referring images and text."""
+"""Prompts, by which users mark objects: masks, strokes, points, boxes, polygons, referring images and text."""
 
 from vos.prompts.arguments import box_from_argument, points_from_arguments, polygon_from_argument
 from vos.prompts.base import DIRECTIONS, MAX_OBJECT_ID, Direction, Prompt, VisualPrompt, object_ids_of

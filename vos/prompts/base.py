@@ -1,4 +1,4 @@
-"""What every prompt has: an object, a frame, the size its coordinates belong to, and the checks of these.
+"""Fields of every prompt (object, frame, and the size that its coordinates belong to) and their checks.
 
 Coordinates are pixels as real numbers: x to the right, y down, the origin at the outer corner of the top-left
 pixel. Pixel (column c, row r) covers [c, c+1) x [r, r+1) and its centre is (c + 0.5, r + 0.5).
@@ -81,7 +81,9 @@ class Prompt:
     def rescaled(self, width: int, height: int) -> Self:
         """The same prompt for a picture of `width` x `height`; the prompt must know its own size."""
         if self.size is None:
-            raise PromptError(f"{self.where} does not say which size its coordinates belong to, so cannot be scaled")
+            raise PromptError(
+                f"{self.where} does not know the size that its coordinates belong to, and so cannot be scaled"
+            )
         if self.size == (width, height):
             return self
         return self._scaled(width, height, width / self.size[0], height / self.size[1])
@@ -166,5 +168,5 @@ def _equal(a: object, b: object) -> bool:
 
 
 def object_ids_of(prompts: Iterable[Prompt]) -> tuple[int, ...]:
-    """Ids of the objects that the prompts speak of, ascending, each once."""
+    """Ids of the objects of the prompts, ascending, each once."""
     return tuple(sorted({prompt.object_id for prompt in prompts}))

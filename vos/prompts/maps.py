@@ -1,4 +1,4 @@
-"""From an object's prompts in one frame to what a model reads: drawn maps, words, or another picture."""
+"""From an object's prompts in one frame to the input of a model: drawn maps, words, or another picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vos.prompts.points import Points
 from vos.prompts.reference import ReferenceImage
 from vos.prompts.text import Text
 
-# Kinds of prompt, the one that says most about the object's extent first: it decides how a mixture is read.
+# Kinds of prompt, the most informative about the extent of the object first: it decides how a mixture is read.
 _KINDS_BY_EXTENT = ("mask", "polygon", "box", "stroke", "points")
 
 
@@ -53,7 +53,7 @@ def draw_prompts(prompts: Sequence[VisualPrompt], width: int, height: int) -> Dr
     """Joins all prompts of one object in one frame.
 
     Raises:
-        PromptError: They only say what the object is not.
+        PromptError: They are all negative.
     """
     positive = np.zeros((height, width), bool)
     negative = np.zeros((height, width), bool)

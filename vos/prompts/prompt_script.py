@@ -1,4 +1,4 @@
-"""What a user has said about a video: prompts on any frames, objects that end, and names."""
+"""All that a user has marked in a video: prompts on any frames, objects that end, and names."""
 
 from __future__ import annotations
 
@@ -86,18 +86,18 @@ class PromptScript:
         """
         later = PromptScript.of(later)
         removed = {(removal.object_id, removal.frame) for removal in later.removals}
-        said = {(prompt.object_id, prompt.frame): prompt.direction for prompt in later.prompts}
+        directions = {(prompt.object_id, prompt.frame): prompt.direction for prompt in later.prompts}
         merged: dict[tuple[int, int, str], Prompt] = {}
         for prompt in self.prompts:
             place = (prompt.object_id, prompt.frame)
             if place not in removed:
-                merged[*place, prompt.kind] = replace(prompt, direction=said.get(place, prompt.direction))
+                merged[*place, prompt.kind] = replace(prompt, direction=directions.get(place, prompt.direction))
         for prompt in later.prompts:
             key = (prompt.object_id, prompt.frame, prompt.kind)
             earlier = merged.get(key)
             both_points = isinstance(earlier, Points) and isinstance(prompt, Points) and earlier.size == prompt.size
             merged[key] = _joined(earlier, prompt) if both_points else prompt  # type: ignore[arg-type]
-        kept = [removal for removal in self.removals if (removal.object_id, removal.frame) not in said]
+        kept = [removal for removal in self.removals if (removal.object_id, removal.frame) not in directions]
         removals = tuple(dict.fromkeys([*kept, *later.removals]))
         return PromptScript(tuple(merged.values()), removals, {**self.names, **later.names})
 
