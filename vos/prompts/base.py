@@ -81,9 +81,7 @@ class Prompt:
     def rescaled(self, width: int, height: int) -> Self:
         """The same prompt for a picture of `width` x `height`; the prompt must know its own size."""
         if self.size is None:
-            raise PromptError(
-                f"{self.where} does not know the size that its coordinates belong to, and so cannot be scaled"
-            )
+            raise PromptError(f"{self.where} does not say which size its coordinates belong to, so it cannot be scaled")
         if self.size == (width, height):
             return self
         return self._scaled(width, height, width / self.size[0], height / self.size[1])
