@@ -150,7 +150,7 @@ def _read_with_pillow(path: Path) -> np.ndarray:
     if mode not in _SINGLE_CHANNEL_MODES:
         raise MaskFileError(
             f"{path}: a {mode} picture, not a label map; write one channel with the object id of each pixel "
-            "(`vos convert` turns colours into ids)"
+            "(`vos convert FOLDER --video FRAMES --to davis -o OUT` turns colours of the DAVIS palette into ids)"
         )
     if labels.dtype == np.bool_:
         return labels.astype(np.uint8)

@@ -21,6 +21,7 @@ from eval.errors import DatasetError, EvalUsageError, MissingPredictionsError
 from eval.plan import PlanRequest, SequencePlan
 from eval.report import Report, object_scores
 from eval.scoring import count_frames, object_series
+from eval.surplus import surplus_note
 
 FRAMES_PER_TASK = 16
 """Frames that a worker counts at a time: few, so that all workers end together; many next to the cost of a task."""
@@ -72,7 +73,8 @@ def evaluate(
         The report. Its numbers do not depend on `jobs`.
 
     Raises:
-        DatasetError: The ground truth is absent, incomplete, or has nothing to score.
+        DatasetError: The ground truth is absent, incomplete, or has nothing to score; or all predictions are numbered
+            some frames too high or too low.
         MissingPredictionsError: Predictions are absent and `allow_missing` is off.
         MaskFileError: A mask is unreadable, of another size, or has ids that the protocol does not allow.
         EvalUsageError: An unknown data set, or an impossible option.
@@ -95,6 +97,7 @@ def evaluate(
         unseen=Path(unseen) if unseen is not None else None,
     )
     plan = entry.planner(request)
+    surplus = tuple(note for item in plan.sequences if (note := surplus_note(item)) is not None)
     missing = tuple(path for item in plan.sequences for path in item.missing_predictions())
     if missing and not allow_missing:
         raise MissingPredictionsError(missing)
@@ -111,7 +114,7 @@ def evaluate(
         dataset=dataset,
         split=request.split,
         objects=tuple(rows),
-        notes=plan.notes,
+        notes=(*plan.notes, *surplus),
         missing=tuple(str(path) for path in missing),
         plans=plan.sequences,
     )

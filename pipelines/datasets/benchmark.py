@@ -154,7 +154,7 @@ def run_benchmark(
         done = [result for item in ways if (result := entries[item.job].result) is not None]
         if len(done) == len(ways):
             results[sequence.name] = _in_all(done, sequence)
-            publish(sequence, tuple((item, OutputFolder(_run_folder(output, item)).masks) for item in ways))
+            publish(sequence, tuple((item, OutputFolder(_run_folder(output, item))) for item in ways))
     if problems or not score:
         return BenchmarkOutcome(results, problems, None, None)
     scores = evaluate(

@@ -15,22 +15,23 @@ from pipelines.datasets.sequences import Sequence, tracked_ids
 from pipelines.datasets.tracking_passes import Pass
 from vos.errors import OutputError
 from vos.files.atomic import replacing, write_bytes
-from vos.files.index_png import png_name, read_palette_png, write_palette_png
+from vos.files.index_png import read_palette_png, write_palette_png
+from vos.runs.folder import OutputFolder
 
 
-def publish(sequence: Sequence, tracked: tuple[tuple[Pass, Path], ...]) -> None:
+def publish(sequence: Sequence, tracked: tuple[tuple[Pass, OutputFolder], ...]) -> None:
     """Writes the predictions of one sequence; existing files are replaced.
 
     Args:
         sequence: Says where and in which form.
-        tracked: The passes over the sequence, each with the palette PNGs of its run. A frame takes its mask from the
+        tracked: The passes over the sequence, each with the folder of its run. A frame takes its mask from the
             first pass that has it, and an empty mask if none has.
 
     Raises:
         OutputError: A mask is missing, or a file cannot be written.
     """
     lay_out = _WRITERS[sequence.predictions.kind]
-    any_mask = tracked[0][1] / png_name(0)
+    any_mask = tracked[0][1].mask(0)
     try:
         for frame, stem in enumerate(sequence.stems):
             if stem in sequence.laid_out:
@@ -41,11 +42,11 @@ def publish(sequence: Sequence, tracked: tuple[tuple[Pass, Path], ...]) -> None:
         ) from error
 
 
-def _mask_of(frame: int, tracked: tuple[tuple[Pass, Path], ...]) -> Path | None:
-    for item, masks in tracked:
+def _mask_of(frame: int, tracked: tuple[tuple[Pass, OutputFolder], ...]) -> Path | None:
+    for item, folder in tracked:
         position = item.position(frame)
         if position is not None:
-            return masks / png_name(position)
+            return folder.mask(position)
     return None
 
 

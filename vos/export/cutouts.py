@@ -20,14 +20,16 @@ class CutoutSink(MaskSink):
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._names: tuple[str, ...] = ()
 
     def open(self, info: VideoInfo) -> None:
+        self._names = info.frame_names
         make_folder(self.folder)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         rgba = rgba_of(frame.rgb, result.labels)
         rgba[rgba[:, :, 3] == 0] = 0
-        with replacing(self.folder / png_name(result.index)) as temporary:
+        with replacing(self.folder / png_name(result.index, self._names)) as temporary:
             Image.fromarray(rgba).save(temporary, format="PNG", compress_level=3)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ ids, which the format limits to 1..999.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from vos.export.context import ExportContext
 from vos.export.sink import MaskSink
 from vos.export.spool import Spool
 from vos.files.atomic import write_bytes
-from vos.files.index_png import make_folder, png_name, read_palette_png, save_png
+from vos.files.index_png import frame_pngs, make_folder, png_name, read_palette_png, save_png
 from vos.files.rle import decode_counts, encode_counts
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
@@ -35,8 +36,10 @@ class MotsPngSink(MaskSink):
     def __init__(self, folder: str | Path, context: ExportContext | None = None) -> None:
         self.folder = Path(folder) / MASKS_FOLDER
         self._context = context or ExportContext()
+        self._names: tuple[str, ...] = ()
 
     def open(self, info: VideoInfo) -> None:
+        self._names = info.frame_names
         categories = self._context.categories
         if len(categories) > _MAX_CLASS:
             raise OutputError(f"{self.folder}: MOTS PNG has room for {_MAX_CLASS} classes, not {len(categories)}")
@@ -47,7 +50,7 @@ class MotsPngSink(MaskSink):
         pixels = np.zeros(result.labels.shape, np.uint16)
         for object_id in result.object_ids:
             pixels[result.mask_of(object_id)] = _mots_id(object_id, self._context, self.folder)
-        save_png(self.folder / png_name(result.index), Image.fromarray(pixels))
+        save_png(self.folder / png_name(result.index, self._names), Image.fromarray(pixels))
 
     def close(self) -> None:
         pass
@@ -89,20 +92,24 @@ class MotsTextSink(MaskSink):
             self._lines.close()
 
 
-def read_mots_png(folder: Path) -> dict[int, dict[int, np.ndarray]]:
+def read_mots_png(folder: Path, names: Sequence[str] = ()) -> dict[int, dict[int, np.ndarray]]:
     """Object id -> frame index -> (H, W) bool, without frames where the object has no pixel.
+
+    Args:
+        folder: What the sink wrote.
+        names: `VideoInfo.frame_names` of an image folder.
 
     Raises:
         OutputError: There are no masks in `<folder>/instances`, or one cannot be read.
     """
-    files = sorted(path for path in (folder / MASKS_FOLDER).glob("*.png") if path.stem.isdecimal())
+    files = frame_pngs(folder / MASKS_FOLDER, names)
     if not files:
         raise OutputError(f"{folder}: no MOTS masks in {MASKS_FOLDER}")
     objects: dict[int, dict[int, np.ndarray]] = {}
-    for path in files:
+    for index, path in files.items():
         pixels = read_palette_png(path)
         for value in np.unique(pixels[pixels > 0]):
-            objects.setdefault(int(value) % _INSTANCES, {})[int(path.stem)] = pixels == value
+            objects.setdefault(int(value) % _INSTANCES, {})[index] = pixels == value
     return objects
 
 

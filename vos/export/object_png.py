@@ -5,6 +5,7 @@ An object has files from the frame on which it is first known; in a frame where 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from vos.errors import OutputError
 from vos.export.sink import MaskSink
-from vos.files.index_png import make_folder, png_name, read_palette_png, save_png
+from vos.files.index_png import frame_pngs, make_folder, png_name, read_palette_png, save_png
 from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
@@ -22,8 +23,10 @@ class ObjectPngSink(MaskSink):
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._names: tuple[str, ...] = ()
 
     def open(self, info: VideoInfo) -> None:
+        self._names = info.frame_names
         make_folder(self.folder)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
@@ -31,7 +34,7 @@ class ObjectPngSink(MaskSink):
             of_object = self.folder / f"{object_id:03d}"
             make_folder(of_object)
             mask = result.mask_of(object_id).astype(np.uint8) * 255
-            save_png(of_object / png_name(result.index), Image.fromarray(mask))
+            save_png(of_object / png_name(result.index, self._names), Image.fromarray(mask))
 
     def close(self) -> None:
         pass
@@ -40,16 +43,20 @@ class ObjectPngSink(MaskSink):
         pass
 
 
-def read_object_pngs(folder: Path) -> dict[int, dict[int, np.ndarray]]:
+def read_object_pngs(folder: Path, names: Sequence[str] = ()) -> dict[int, dict[int, np.ndarray]]:
     """Object id -> frame index -> (H, W) bool.
+
+    Args:
+        folder: What the sink wrote.
+        names: `VideoInfo.frame_names` of an image folder.
 
     Raises:
         OutputError: There is no object in the folder, or a file cannot be read.
     """
     objects: dict[int, dict[int, np.ndarray]] = {}
     for of_object in sorted(p for p in folder.glob("*") if p.is_dir() and p.name.isdecimal()):
-        files = sorted(p for p in of_object.glob("*.png") if p.stem.isdecimal())
-        objects[int(of_object.name)] = {int(p.stem): read_palette_png(p) > 0 for p in files}
+        files = frame_pngs(of_object, names)
+        objects[int(of_object.name)] = {index: read_palette_png(p) > 0 for index, p in files.items()}
     if not objects:
         raise OutputError(f"{folder}: has no folder of an object's masks")
     return objects

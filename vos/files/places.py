@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +23,21 @@ class Place:
     def is_folder(self) -> bool:
         return bool(self.files)
 
-    def written_in(self, root: Path) -> list[Path]:
-        """Existing files below `root` with the names that this format gives; anything else there is not its own."""
+    def written_in(self, root: Path, names: Collection[str] = ()) -> list[Path]:
+        """Existing files below `root` with the names that this format gives; anything else there is not its own.
+
+        Args:
+            root: The output folder.
+            names: `VideoInfo.frame_names` of the run that wrote there.
+        """
         place = root / self.path
         if not self.is_folder:
             return [place] if place.is_file() or place.is_symlink() else []
         return [
-            path for pattern in self.files for path in place.glob(pattern) if _fits(path.relative_to(place), pattern)
+            path
+            for pattern in self.files
+            for path in place.glob(pattern)
+            if _fits(path.relative_to(place), pattern, names)
         ]
 
     def folders_in(self, root: Path) -> list[Path]:
@@ -61,7 +70,9 @@ PLACES: dict[str, Place] = {
 }
 
 
-def _fits(path: Path, pattern: str) -> bool:
-    """Whether the numbers of a path stand where its pattern has wildcards."""
-    parts = zip(path.parts, pattern.split("/"), strict=True)
-    return all(Path(part).stem.isdecimal() for part, wanted in parts if "*" in wanted)
+def _fits(path: Path, pattern: str, names: Collection[str] = ()) -> bool:
+    """Whether numbers, or the names of frames, stand in a path where its pattern has wildcards."""
+    stems = [
+        part.removesuffix(".png") for part, wanted in zip(path.parts, pattern.split("/"), strict=True) if "*" in wanted
+    ]
+    return all(stem.isdecimal() or stem in names for stem in stems)

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import PromptError
+from vos.files.index_png import IDS_KEY, IDS_TEXT
 from vos.files.palette import DAVIS_PALETTE
 from vos.prompts.grey_mask import REMEDY, VOID, Reading, read_grey
 from vos.prompts.image_file import opened_image
@@ -85,6 +86,8 @@ def _reading_of(image: Image.Image, painted: bool, where: str) -> Reading:
     if image.mode == "1":
         grey = np.array(image).astype(np.uint16) * 255
         return read_grey(grey, where, ids_allowed=image.format != "JPEG")
+    if image.mode.startswith("I") and image.info.get(IDS_KEY) == IDS_TEXT:
+        return Reading(np.array(image).astype(np.uint16))
     if image.mode.startswith("I") or image.mode == "F":
         return _of_wide_grey(np.array(image), where)
     if image.mode == "L" and "transparency" not in image.info:

@@ -74,7 +74,7 @@ def convert_run(
         raise UsageError(f"{masks.masks}: these masks are in the format davis; choose another format or --output")
     ids = _chosen(objects, masks)
     for name in names:
-        _check_place(FORMATS[name], target, overwrite=overwrite)
+        _check_place(FORMATS[name], target, masks.info.frame_names, overwrite=overwrite)
     make_folder(target)
     context = replace(masks.context, overwrite=overwrite)
     needs_pictures = any(FORMATS[name].needs_pictures for name in names)
@@ -120,7 +120,7 @@ def _only(result: FrameResult, ids: frozenset[int]) -> FrameResult:
     )
 
 
-def _check_place(row: MaskFormat, target: Path, *, overwrite: bool) -> None:
+def _check_place(row: MaskFormat, target: Path, names: Sequence[str], *, overwrite: bool) -> None:
     place = target / row.place
     if not place.exists() and not place.is_symlink():
         return
@@ -130,7 +130,7 @@ def _check_place(row: MaskFormat, target: Path, *, overwrite: bool) -> None:
         kind = "folder" if place.is_dir() else "file"
         raise OutputError(f"{place}: a {kind} is in the way; remove it, or choose another --output")
     if row.is_folder:
-        own = set(row.home.written_in(target))
+        own = set(row.home.written_in(target, frozenset(names)))
         strange = next((p for p in sorted(place.rglob("*")) if not p.is_dir() and p not in own), None)
         if strange is not None:
             raise OutputError(f"{strange}: was not written by this format; move it away, or choose another --output")

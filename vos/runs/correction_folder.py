@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vos.errors import OutputError
-from vos.files.index_png import make_folder, png_name
+from vos.files.index_png import make_folder
 from vos.runs.bidirectional import forward_members
 from vos.runs.folder import OutputFolder, write_json
 from vos.runs.inputs import keep_references, script_members
@@ -103,7 +103,7 @@ def _keep_forward(
     make_folder(target.masks)
     make_folder(target.snapshots)
     for entry in kept:
-        _link(base.masks / png_name(entry.index), target.masks / png_name(entry.index))
+        _link(base.mask(entry.index), target.masks / base.mask(entry.index).name)
     for frames, path in list_snapshots(base.snapshots):
         if frames <= len(kept):
             _link(path, target.snapshots / path.name)
@@ -119,7 +119,7 @@ def _check_masks(folder: OutputFolder, entries: Iterable[JournalEntry]) -> None:
     for entry in entries:
         if not is_intact(folder, entry):
             raise OutputError(
-                f"{folder.masks / png_name(entry.index)}: this mask is not the one that the run wrote; give it as a "
+                f"{folder.mask(entry.index)}: this mask is not the one that the run wrote; give it as a "
                 f"prompt (--at {entry.index} --mask FILE), or put the run's own back"
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from vos.errors import OutputError
 from vos.files.atomic import write_bytes
+from vos.files.index_png import png_name
 from vos.files.places import PLACES
 
 MASKS_FOLDER = PLACES["davis"].path
@@ -34,6 +36,10 @@ class OutputFolder:
     @property
     def masks(self) -> Path:
         return self.root / MASKS_FOLDER
+
+    def mask(self, index: int) -> Path:
+        """The index PNG of a frame, named as run.json says."""
+        return self.masks / png_name(index, recorded_frame_names(self.record))
 
     @property
     def overlay(self) -> Path:
@@ -70,6 +76,9 @@ class OutputFolder:
         """Of a run with backward prompts: its forward pass, laid out as a run."""
         return OutputFolder(self.passes / "forward")
 
+    def _frame_names(self) -> frozenset[str]:
+        return frozenset(recorded_frame_names(self.record))
+
     def _references(self) -> list[Path]:
         """Referring images that run.json names."""
         return list(self.root.glob("reference_" + 16 * "[0-9a-f]" + ".png"))
@@ -80,7 +89,8 @@ class OutputFolder:
 
     def written(self) -> list[Path]:
         """Existing whole files of the run, its exports in other formats among them; not what a kill left behind."""
-        own = [self.record, self.journal, *(p for place in PLACES.values() for p in place.written_in(self.root))]
+        names = self._frame_names()
+        own = [self.record, self.journal, *(p for place in PLACES.values() for p in place.written_in(self.root, names))]
         own += self._references()
         own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
         own += [p for folder in self._pass_folders() for p in folder.rglob("*")]
@@ -98,7 +108,8 @@ class OutputFolder:
         # minutes in the folder of a long run.
         own += [p for path in own for p in self.root.glob(f".{glob.escape(path.name)}.*.part")]
         own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
-        own += [p for place in PLACES.values() for p in place.written_in(self.root)]
+        names = self._frame_names()
+        own += [p for place in PLACES.values() for p in place.written_in(self.root, names)]
         own += [*self._written_snapshots(), *self._references()]
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
 
@@ -191,6 +202,14 @@ class OutputFolder:
         with self._writing():
             self._remove(keep=(self.record, self.journal, self.masks, self.snapshots, *self._references()))
 
+    def remove_named(self, names: frozenset[str]) -> None:
+        """Removes what runs write per frame, of frames with these names."""
+        with self._writing():
+            for place in PLACES.values():
+                for path in place.written_in(self.root, names):
+                    if place.is_folder and path.stem in names:
+                        path.unlink()
+
     def discard(self, *, is_new: bool) -> None:
         """Takes everything back after a run that gave no result: nothing of it is left."""
         if is_new:
@@ -216,6 +235,27 @@ class OutputFolder:
             raise OutputError(
                 f"{self.root}: cannot be written ({error.strerror or error}); choose another --output"
             ) from error
+
+
+def recorded_frame_names(record: Path) -> tuple[str, ...]:
+    """`VideoInfo.frame_names` as a run.json has them; empty where it has none or cannot be read."""
+    try:
+        status = record.stat()
+    except OSError:
+        return ()
+    return _read_frame_names(record, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_frame_names(record: Path, modified: int, size: int) -> tuple[str, ...]:
+    """Reads a run.json once for all frames, and anew when it has changed."""
+    try:
+        names = json.loads(record.read_bytes())["video"]["frame_names"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()
+    # A name is never a path: nothing outside the folder may be read or removed by it.
+    usable = isinstance(names, list) and all(isinstance(n, str) and n and Path(n).name == n for n in names)
+    return tuple(names) if usable else ()
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:

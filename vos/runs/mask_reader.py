@@ -12,9 +12,9 @@ import numpy as np
 
 from vos.errors import OutputError, VideoError
 from vos.export.context import ExportContext
-from vos.files.index_png import png_name, read_palette_png
+from vos.files.index_png import frame_pngs, png_name, read_labels_or_colours
 from vos.results import FrameResult
-from vos.runs.folder import OutputFolder
+from vos.runs.folder import OutputFolder, recorded_frame_names
 from vos.runs.inputs import fingerprint
 from vos.runs.job import export_context
 from vos.runs.journal import JournalEntry, mask_crc, read_journal
@@ -74,11 +74,11 @@ def open_masks(folder: Path, *, video: str | Path | None = None) -> FinishedMask
         raise OutputError(f"{folder}: no such folder; give the output folder of a run, or a folder of masks")
     if OutputFolder(folder).is_started():
         return FinishedRun(folder, video=None if video is None else str(video))
-    if (folder / png_name(0)).is_file():
+    if any(folder.glob("*.png")):
         if video is None:
             raise OutputError(f"{folder}: a folder of masks, not of a run; say with --video which video they belong to")
         return MaskFolder(folder, str(video))
-    raise OutputError(f"{folder}: neither the output folder of a run (no run.json) nor a folder of masks (00000.png)")
+    raise OutputError(f"{folder}: neither the folder of a run (no run.json) nor a folder of masks (no PNG in it)")
 
 
 class FinishedRun:
@@ -161,7 +161,7 @@ class FinishedRun:
     def result(self, entry: JournalEntry) -> FrameResult:
         """What the run had for a frame. Raises OutputError when its mask is missing, damaged or was changed."""
         labels = read_labels(self._folder, entry.index)
-        path = self._folder.masks / png_name(entry.index)
+        path = self._folder.mask(entry.index)
         if mask_crc(labels) != entry.crc32:
             raise OutputError(
                 f"{path}: was changed since the run wrote it; to convert it as it is, give the folder of masks "
@@ -178,7 +178,7 @@ class FinishedRun:
 
 
 class MaskFolder:
-    """Index PNG from anywhere, one per frame of a video: `00000.png`, `00001.png`, ...
+    """Index PNG from anywhere, one per frame of a video: `00000.png`, `00001.png`, ..., or named like its frames.
 
     An object is known from the first frame that shows it; its presence is 1 where it has pixels and 0 elsewhere.
 
@@ -195,8 +195,11 @@ class MaskFolder:
         self.masks = root
         self.notes: tuple[str, ...] = ()
         self.video = video
-        self.frame_count = sum(1 for path in root.glob("*.png") if path.stem.isdecimal())
         with open_source(video) as source:
+            names = source.info.frame_names
+            # Masks of an image folder are named like its frames, or counted from 0.
+            self._files = frame_pngs(root, names) if frame_pngs(root, names) else frame_pngs(root)
+            self.frame_count = len(self._files)
             self.info = replace(source.info, frame_count=self.frame_count)
             self.context = export_context(video, source, {})
 
@@ -205,16 +208,17 @@ class MaskFolder:
         done = 0
         with open_source(self.video) as source:
             for frame in source:
-                path = self.root / png_name(frame.index)
-                if not path.is_file():
-                    raise OutputError(f"{path}: there is no mask for this frame of {self.video}")
+                path = self._files.get(frame.index)
+                if path is None:
+                    wanted = self.root / png_name(frame.index, self.info.frame_names)
+                    raise OutputError(f"{wanted}: there is no mask for frame {frame.index} of {self.video}")
                 yield frame, self._result(path, frame, known)
                 done += 1
         if done < self.frame_count:
             raise OutputError(f"{self.root}: has {self.frame_count} masks, but {self.video} has {done} frames")
 
     def _result(self, path: Path, frame: Frame, known: set[int]) -> FrameResult:
-        labels = read_palette_png(path).astype(np.uint16)
+        labels = read_labels_or_colours(path).astype(np.uint16)
         if labels.shape != frame.rgb.shape[:2]:
             (height, width), (rows, columns) = labels.shape, frame.rgb.shape[:2]
             raise OutputError(f"{path}: has {width}x{height} pixels, the video has {columns}x{rows}")
@@ -240,6 +244,7 @@ def _recorded_info(folder: OutputFolder, record: dict[str, Any], frames: int) ->
             container="",
             rotation=int(video["rotation"]),
             is_vfr=bool(video["is_vfr"]),
+            frame_names=recorded_frame_names(folder.record),
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise OutputError(f"{folder.record}: the record is damaged: 'video' is not what it should be") from error

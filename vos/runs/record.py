@@ -18,7 +18,7 @@ from vos.errors import OutputError
 from vos.export.sink import MaskSink
 from vos.results import FrameResult
 from vos.runs.commit import recover_commit
-from vos.runs.folder import OutputFolder, write_json
+from vos.runs.folder import OutputFolder, recorded_frame_names, write_json
 from vos.runs.inputs import RunInputs, keep_references
 from vos.runs.journal import JournalEntry, JournalWriter, mask_crc
 from vos.tracking.absence import PresenceEvents
@@ -86,7 +86,10 @@ class RunRecord(MaskSink):
     def begin(self, info: VideoInfo) -> None:
         """Writes run.json for a run in progress."""
         keep_references(self.folder.root, self.inputs.script.prompts)
+        former = recorded_frame_names(self.folder.record)
         self._write("running", info)
+        # From now on these names are unknown, and what bears them could not be told from files of the user.
+        self.folder.remove_named(frozenset(former) - frozenset(info.frame_names))
 
     def open(self, info: VideoInfo) -> None:
         self._journal = JournalWriter(self.folder.journal, keep=self._finished)
@@ -185,6 +188,7 @@ class RunRecord(MaskSink):
                 "rotation": info.rotation,
                 "codec": info.codec,
                 "is_vfr": info.is_vfr,
+                **({"frame_names": list(info.frame_names)} if info.frame_names else {}),
             },
             "prompts": inputs.pop("prompts"),
             "removals": inputs.pop("removals"),

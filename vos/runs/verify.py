@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from vos.errors import OutputError, VideoError
-from vos.files.index_png import png_name
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import fingerprint
 from vos.runs.journal import Journal, JournalEntry, mask_crc, read_journal
@@ -135,7 +134,7 @@ class _Checker:
             yield Difference(f"the clip ends with frame {self.frames - 1}, but the journal goes on", surplus[0])
         if journal.damage is not None:
             yield Difference(f"{self._folder.journal}: {journal.damage}")
-        names = {png_name(index) for index in range(self.frames)}
+        names = {self._folder.mask(index).name for index in range(self.frames)}
         more = sorted(path.name for path in self._folder.masks.glob("*.png") if path.name not in names)
         if more:
             yield Difference(f"{self._folder.masks / more[0]}: a mask of no frame of the clip")

@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 
 from vos.errors import OutputError
-from vos.files.index_png import png_name
 from vos.prompts import Prompt, PromptScript
 from vos.prompts.digest import prompts_digest
 from vos.runs.folder import OutputFolder
@@ -172,7 +171,7 @@ class RunMasks:
             if self._live is not None and self._live[0] == index:
                 return self._live[1], run.key
             for folder in run.folders:
-                if (folder.masks / png_name(index)).exists():
+                if folder.mask(index).exists():
                     return read_labels(folder, index), run.key
         return None
 

@@ -28,7 +28,7 @@ class Excerpt(ClosesOnExit):
 
     @property
     def info(self) -> VideoInfo:
-        return replace(self._source.info, frame_count=len(self._frames))
+        return replace(self._source.info, frame_count=len(self._frames), frame_names=())
 
     @property
     def truncation(self) -> Truncation | None:

@@ -89,6 +89,7 @@ class ImageFolderSource(ClosesOnExit):
             codec=formats[0].lower(),
             container="folder",
             duration=float(len(self.paths) / rate),
+            frame_names=_frame_names(self.paths),
             notes=notes,
         )
 
@@ -155,6 +156,12 @@ def read_image(path: Path, levels: Levels | None = None) -> np.ndarray:
 def list_images(folder: Path, images: str | None = None) -> tuple[Path, ...]:
     """The frames of a folder in order; see `find_frames`."""
     return find_frames(folder, images).paths
+
+
+def _frame_names(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """Names without extension; empty where they are those that frames of a video have."""
+    names = tuple(path.stem for path in paths)
+    return () if all(name == f"{index:05d}" for index, name in enumerate(names)) else names
 
 
 def _damaged(path: Path, error: Exception) -> VideoError:

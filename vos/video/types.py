@@ -82,6 +82,8 @@ class VideoInfo:
         stream_index: Which stream of the container is read.
         video_stream_count: How many video streams the container has.
         has_audio: Whether the container has an audio stream.
+        frame_names: Names without extension of the files of an image folder, in order: masks are named like them.
+            Empty for a video, and where they are 00000, 00001, ... as masks are numbered anyway.
         notes: Sentences on anything unusual that was decided on the way.
     """
 
@@ -107,6 +109,7 @@ class VideoInfo:
     stream_index: int = 0
     video_stream_count: int = 1
     has_audio: bool = False
+    frame_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

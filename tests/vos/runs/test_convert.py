@@ -202,7 +202,7 @@ def test_a_plain_folder_of_masks_with_its_video(clip: Path, tmp_path: Path) -> N
     with np.load(tmp_path / "out/masks.npz") as archive:
         assert archive["pts"].tolist() == [t * 40 + t % 3 * 7 for t in range(6)]
     (masks / "00004.png").unlink()
-    with pytest.raises(OutputError, match=r"00004\.png: there is no mask for this frame"):
+    with pytest.raises(OutputError, match=r"00004\.png: there is no mask for frame 4 of"):
         convert_run(masks, ["coco"], output=tmp_path / "out", video=str(clip))
     assert not (tmp_path / "out/coco.json").exists()
 
@@ -250,7 +250,7 @@ def test_a_mask_that_was_changed_is_not_passed_off_as_the_runs(clip: Path, tmp_p
         (("{run}", "--to", "coco,gif"), 2, r"mask format 'gif' is not one of davis, objects"),
         (("{run}", "--to", "davis"), 2, r"these masks are in the format davis"),
         (("{run}/nothing", "--to", "coco"), 1, r"no such folder"),
-        (("{run}/..", "--to", "coco"), 1, r"neither the output folder of a run"),
+        (("{run}/..", "--to", "coco"), 1, r"neither the folder of a run"),
         (("{run}/masks", "--to", "coco"), 1, r"say with --video which video"),
     ],
 )
