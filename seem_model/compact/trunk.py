@@ -27,8 +27,33 @@ _STAGES = (
 )
 
 # Last block of each stride, and the channels there.
-_TAPS = {2: 4, 4: 8, 10: 16, 15: 32}
+TAPS = {2: 4, 4: 8, 10: 16, 15: 32}
 TAP_CHANNELS = {4: 24, 8: 40, 16: 112, 32: 320}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSizes:
+    """Sizes of one inverted residual block."""
+
+    kernel: int
+    stride: int
+    expansion: int
+    channels_in: int
+    channels_out: int
+
+    @property
+    def residual(self) -> bool:
+        """Whether the block adds to its input, which has the shape of its output."""
+        return self.stride == 1 and self.channels_in == self.channels_out
+
+
+def block_plan() -> list[BlockSizes]:
+    """The blocks of all stages, in order; only the first of a stage changes stride and channels."""
+    return [
+        BlockSizes(kernel, 1 if repeat else stride, expansion, channels_out if repeat else channels_in, channels_out)
+        for repeats, kernel, stride, expansion, channels_in, channels_out in _STAGES
+        for repeat in range(repeats)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +88,13 @@ def _relu6(x: Tensor) -> Tensor:
 class InvertedResidual(nn.Module):
     """Expand 1x1, depthwise kxk, project 1x1; residual when the shape allows it (MobileNetV2 block)."""
 
-    def __init__(self, kernel: int, stride: int, expansion: int, channels_in: int, channels_out: int) -> None:
+    def __init__(self, sizes: BlockSizes) -> None:
         super().__init__()
-        middle = channels_in * expansion
-        self.expand = SamePadConv2d(channels_in, middle, 1) if expansion != 1 else None
-        self.depthwise = SamePadConv2d(middle, middle, kernel, stride, groups=middle)
-        self.project = SamePadConv2d(middle, channels_out, 1)
-        self.residual = stride == 1 and channels_in == channels_out
+        middle = sizes.channels_in * sizes.expansion
+        self.expand = SamePadConv2d(sizes.channels_in, middle, 1) if sizes.expansion != 1 else None
+        self.depthwise = SamePadConv2d(middle, middle, sizes.kernel, sizes.stride, groups=middle)
+        self.project = SamePadConv2d(middle, sizes.channels_out, 1)
+        self.residual = sizes.residual
 
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.expand is None else _relu6(self.expand(x))
@@ -84,20 +109,7 @@ class EfficientNetLite0(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = SamePadConv2d(3, 32, 3, 2)
-        blocks: list[nn.Module] = []
-        for repeats, kernel, stride, expansion, channels_in, channels_out in _STAGES:
-            for repeat in range(repeats):
-                first = repeat == 0
-                blocks.append(
-                    InvertedResidual(
-                        kernel,
-                        stride if first else 1,
-                        expansion,
-                        channels_in if first else channels_out,
-                        channels_out,
-                    )
-                )
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.ModuleList(InvertedResidual(sizes) for sizes in block_plan())
 
     def forward(self, image: Tensor) -> TrunkFeatures:
         """image: (B, 3, H, W) float32, normalised, H and W divisible by 32."""
@@ -105,8 +117,8 @@ class EfficientNetLite0(nn.Module):
         taps: dict[int, Tensor] = {}
         for number, block in enumerate(self.blocks):
             x = block(x)
-            if number in _TAPS:
-                taps[_TAPS[number]] = x
+            if number in TAPS:
+                taps[TAPS[number]] = x
         return TrunkFeatures(taps[4], taps[8], taps[16], taps[32])
 
     def load_imagenet(self, weights: Mapping[str, Tensor]) -> None:

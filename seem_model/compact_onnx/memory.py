@@ -1,0 +1,208 @@
+"""What the engine keeps of remembered views, and how it is laid out for the decoder.
+
+A view has keys that all objects share and, for each object, its value, masks and memory prompts. The decoder wants all
+remembered views as one table of cells; that table is made when memory changes, not for every frame.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from seem_model.compact_onnx.geometry import Grid, memory_place
+
+# Tables of this many lists of views are kept; a tracker decodes every window of a frame with a list of its own.
+_TABLES = 8
+_LEAST_VALID = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewKeys:
+    """Correspondence keys of a remembered view with Q cells at stride 16, in float16 except the first.
+
+    Attributes:
+        key: (Q, C16) float32.
+        stride8_key: (Q, 4 * C8), four cells at stride 8 one after the other.
+        stride4_key: (Q, 16 * C4), the four children of each of these.
+        grid: h and w; Q is their product.
+    """
+
+    key: np.ndarray
+    stride8_key: np.ndarray
+    stride4_key: np.ndarray
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectCells:
+    """What a remembered view says of one object, all float32.
+
+    Attributes:
+        value: (value channels, Q).
+        mask: (1, Q) share of each cell that the object covers.
+        stride8_mask: (Q, 4) the same at stride 8.
+        stride4_mask: (Q, 16) the same at stride 4.
+        prompts: (memory tokens, dim).
+    """
+
+    value: np.ndarray
+    mask: np.ndarray
+    stride8_mask: np.ndarray
+    stride4_mask: np.ndarray
+    prompts: np.ndarray
+
+
+_KEY_NAMES = ("key", "stride8_key", "stride4_key")
+_CELL_NAMES = ("value", "mask", "stride8_mask", "stride4_mask", "prompts")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxMemory:
+    """A remembered view for a list of objects; None is an object that the view says nothing of."""
+
+    keys: ViewKeys
+    objects: tuple[ObjectCells | None, ...]
+    pinned: bool
+
+    def select(self, slots: Sequence[int | None]) -> Self:
+        """The same view for another list of objects; nothing is copied."""
+        objects = tuple(None if slot is None else self.objects[slot] for slot in slots)
+        return type(self)(self.keys, objects, self.pinned)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Its content by name; unknown objects are left out of the arrays and counted in `known`."""
+        known = [cells for cells in self.objects if cells is not None]
+        arrays = {name: getattr(self.keys, name) for name in _KEY_NAMES}
+        arrays["grid"] = np.array(self.keys.grid, np.int64)
+        arrays["known"] = np.array([cells is not None for cells in self.objects], np.uint8)
+        for name in _CELL_NAMES if known else ():
+            arrays[name] = np.stack([getattr(cells, name) for cells in known])
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], *, pinned: bool) -> Self:
+        """The inverse of `to_arrays`.
+
+        Raises:
+            ValueError: The arrays are not those of a memory.
+        """
+        expected = {*_KEY_NAMES, "grid", "known", *(_CELL_NAMES if arrays.get("known", np.empty(0)).any() else ())}
+        if arrays.keys() != expected:
+            raise ValueError(f"expected the arrays {sorted(expected)}, found {sorted(arrays)}")
+        rows, columns = arrays["grid"].tolist()
+        cells = len(arrays["key"])
+        if cells != rows * columns:
+            raise ValueError(f"keys of {cells} cells for a grid of {rows} times {columns}")
+        keys = ViewKeys(**{name: arrays[name] for name in _KEY_NAMES}, grid=(rows, columns))
+        known = arrays["known"].astype(bool)
+        places = np.cumsum(known) - 1
+        objects = tuple(
+            ObjectCells(**{name: arrays[name][place] for name in _CELL_NAMES}) if is_known else None
+            for is_known, place in zip(known, places, strict=True)
+        )
+        return cls(keys, objects, pinned)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellTable:
+    """Remembered views joined for the decoder, annotated ones first.
+
+    Attributes:
+        inputs: Inputs of the decoder by name.
+        prompts, prompt_bias: (O, T, dim) and (O, T) memory prompts of all views, and their log-confidence.
+    """
+
+    inputs: dict[str, np.ndarray]
+    prompts: np.ndarray
+    prompt_bias: np.ndarray
+
+
+class CellTables:
+    """Makes cell tables, and keeps the last few.
+
+    Args:
+        log_sigma: Weight of the network: log of the deviation of the prior on distance.
+        pinned_bonus: Added to the correspondence of annotated views.
+    """
+
+    def __init__(self, log_sigma: float, pinned_bonus: float) -> None:
+        self._log_sigma = log_sigma
+        self._pinned_bonus = pinned_bonus
+        # The views are kept beside their table so that no other object can take their identity.
+        self._tables: OrderedDict[tuple[object, ...], tuple[tuple[OnnxMemory, ...], CellTable]] = OrderedDict()
+
+    def table_of(self, memory: Sequence[OnnxMemory], *, longest: int, local: bool) -> CellTable:
+        """The table of at least one view.
+
+        Args:
+            memory: Remembered views, pinned ones first, for the same list of objects.
+            longest: Longer side of the reading view's grid, in cells.
+            local: Whether the prior on distance holds for views that are not pinned.
+        """
+        views = tuple(memory)
+        key = (longest, local, *((view.pinned, id(view.keys), *map(id, view.objects)) for view in views))
+        if key in self._tables:
+            self._tables.move_to_end(key)
+            return self._tables[key][1]
+        table = self._join(views, longest, local)
+        self._tables[key] = (views, table)
+        if len(self._tables) > _TABLES:
+            self._tables.popitem(last=False)
+        return table
+
+    def _join(self, views: Sequence[OnnxMemory], longest: int, local: bool) -> CellTable:
+        counts = [len(view.keys.key) for view in views]
+        stops = np.cumsum(counts).tolist()
+        total, objects = stops[-1], len(views[0].objects)
+        channels, width8, width4 = (getattr(views[0].keys, name).shape[1] for name in _KEY_NAMES)
+        sample = next(cells for view in views for cells in view.objects if cells is not None)
+        values = len(sample.value)
+        tokens, dim = sample.prompts.shape
+        key = np.empty((total, channels + 4), np.float32)
+        key8 = np.empty((total, width8), np.float32)
+        key4 = np.empty((4 * total, width4 // 4), np.float32)
+        stored = np.zeros((objects, values + 2, total), np.float32)
+        # Four masks and, beside each, whether it may be read.
+        mask8 = np.zeros((objects, total, 2, 4), np.float32)
+        mask4 = np.zeros((objects, 4 * total, 2, 4), np.float32)
+        prompts = np.zeros((objects, len(views), tokens, dim), np.float32)
+        bias = np.full((objects, len(views), tokens), np.log(_LEAST_VALID), np.float32)
+        for number, (view, count, stop) in enumerate(zip(views, counts, stops, strict=True)):
+            cells, cells4 = slice(stop - count, stop), slice(4 * (stop - count), 4 * stop)
+            key[cells, :-4] = view.keys.key
+            key[cells, -4:] = self._place(view, longest, local)
+            key8[cells] = view.keys.stride8_key
+            key4[cells4] = view.keys.stride4_key.reshape(4 * count, -1)
+            for row, own in enumerate(view.objects):
+                if own is None:
+                    continue
+                stored[row, :values, cells] = own.value
+                stored[row, values, cells] = own.mask[0]
+                stored[row, values + 1, cells] = 1
+                mask8[row, cells, 0], mask8[row, cells, 1] = own.stride8_mask, 1
+                mask4[row, cells4, 0], mask4[row, cells4, 1] = own.stride4_mask.reshape(4 * count, 4), 1
+                prompts[row, number], bias[row, number] = own.prompts, 0
+        annotated = sum(count for view, count in zip(views, counts, strict=True) if view.pinned)
+        inputs = {
+            "memory_key": key,
+            "memory_stride8_key": key8,
+            "memory_stride4_key": key4,
+            "memory_stored": stored,
+            "memory_stride8_mask": mask8.reshape(objects, total, 8),
+            "memory_stride4_mask": mask4.reshape(objects, 4 * total, 8),
+            # Without annotated views there is nothing to compare with: all of memory answers twice.
+            "annotated": np.array([annotated or total], np.int64),
+        }
+        return CellTable(inputs, prompts.reshape(objects, -1, dim), bias.reshape(objects, -1))
+
+    def _place(self, view: OnnxMemory, longest: int, local: bool) -> np.ndarray:
+        """(Q, 4) or (1, 4): what the prior on distance adds to the keys of a remembered view."""
+        if local and not view.pinned:
+            return memory_place(view.keys.grid, longest, self._log_sigma)
+        anywhere = np.zeros((1, 4), np.float32)
+        anywhere[0, 2] = self._pinned_bonus if view.pinned else 0.0
+        return anywhere

@@ -1,0 +1,212 @@
+"""The compact model on ONNX Runtime as a video model: views in, masks out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from seem_model.compact.config import SIZE_DIVISIBILITY, CompactConfig
+from seem_model.compact.descriptions import masks_of_descriptions
+from seem_model.compact.view_sizes import input_sizes
+from seem_model.compact.weights_file import check_shapes, read_weights
+from seem_model.compact_onnx.geometry import Grid, query_place, sine_position
+from seem_model.compact_onnx.memory import CellTables, ObjectCells, OnnxMemory, ViewKeys
+from seem_model.compact_onnx.reference import OnnxReference, sample_tokens
+from seem_model.compact_onnx.sessions import Sessions, WeightIndex
+from seem_model.video_model import Arrays, FrameDecode, PromptMaps, ReferencePicture
+
+if TYPE_CHECKING:
+    from onnxruntime import OrtValue
+
+_FEATURES = ("mask_features", "mid", "context", "key", "stride8_key", "stride4_key")
+_STORED = ("value", "mask", "stride8_mask", "stride4_mask", "prompts")
+_PROMPT_PASSES = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxFeatures:
+    """What the network knows of one view: arrays of the runtime, which it reads again without a copy."""
+
+    values: Mapping[str, OrtValue]
+    grid: Grid
+
+    @property
+    def mask_size(self) -> tuple[int, int]:
+        """Height and width of the mask grid."""
+        return 4 * self.grid[0], 4 * self.grid[1]
+
+
+class OnnxVideoModel:
+    """The compact SEEM on the CPU through ONNX Runtime.
+
+    Args:
+        weights: float32 arrays by name, with the shapes of the network's.
+        weights_sha256: Hash of the weights file, for run records.
+        short_side: The shorter side of the input picture in pixels; both sides are rounded to multiples of 32.
+        threads: Threads of each call.
+    """
+
+    name = "compact"
+    engine = "onnxruntime"
+    device = "cpu"
+    reads_text = False
+    uses_windows = True
+
+    def __init__(
+        self, weights: Mapping[str, np.ndarray], *, weights_sha256: str, short_side: int = 320, threads: int = 1
+    ) -> None:
+        if short_side < 2 * SIZE_DIVISIBILITY:
+            raise ValueError(f"short_side must be at least {2 * SIZE_DIVISIBILITY}, not {short_side}")
+        self.weights_sha256 = weights_sha256
+        self.short_side = short_side
+        self._config = CompactConfig()
+        self._weights = weights
+        self._log_sigma = float(weights["reader.log_sigma"])
+        self._tables = CellTables(self._log_sigma, self._config.pinned_bonus)
+        self._sessions = Sessions(weights, WeightIndex.read(), threads)
+
+    @classmethod
+    def load(cls, *, weights: Path | None = None, short_side: int = 320, threads: int = 1) -> Self:
+        """Reads the weights that ship with the package, or those in `weights`.
+
+        Raises:
+            CheckpointError: The file is missing, unreadable, or not of this model.
+            MissingExtraError: ONNX Runtime is not installed.
+        """
+        arrays, digest = read_weights(weights)
+        check_shapes(weights, {name: array.shape for name, array in arrays.items()}, WeightIndex.read().shapes)
+        return cls(arrays, weights_sha256=digest, short_side=short_side, threads=threads)
+
+    def input_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Sizes (rows, columns) at which views of a frame of this size enter the network."""
+        return input_sizes(height, width, self.short_side)
+
+    def encode_images(self, views: Sequence[np.ndarray]) -> list[OnnxFeatures]:
+        """views: (h, w, 3) uint8 of one size, both sides divisible by 32."""
+        height, width = views[0].shape[:2]
+        grid = (height // 16, width // 16)
+        outputs = self._run(self._sessions.encode, _FEATURES, {"views": np.stack(views)})
+        if len(views) == 1:
+            return [OnnxFeatures(outputs, grid)]
+        arrays = {name: value.numpy() for name, value in outputs.items()}
+        return [
+            OnnxFeatures({name: self._value(array[i : i + 1]) for name, array in arrays.items()}, grid)
+            for i in range(len(views))
+        ]
+
+    def masks_from_prompts(self, features: OnnxFeatures, prompts: Sequence[PromptMaps]) -> np.ndarray:
+        """Mask probabilities (N, h, w) of the prompted objects in the view they were prompted in."""
+        positive = np.stack([prompt.positive for prompt in prompts]).astype(np.float32)
+        negative = np.stack([prompt.negative for prompt in prompts]).astype(np.float32)
+        others = (positive.sum(0) - positive).clip(0, 1)
+        offset = self._weights["prompt_encoder.kinds.weight"][[int(prompt.kind) for prompt in prompts]]
+        reference = self.encode_reference(features, positive)
+        estimate = np.zeros_like(positive)
+        for _ in range(_PROMPT_PASSES):
+            maps = np.stack([positive, negative, estimate, others], 1)
+            inputs = {"maps": maps, "offset": np.ascontiguousarray(offset[..., None, None])}
+            memory = self._memory(self._sessions.encode_prompt, features, inputs, pinned=True)
+            estimate = _sigmoid(self.decode(features, [memory], reference, estimate, local=True).mask_logits)
+        return estimate
+
+    def masks_from_descriptions(
+        self, features: OnnxFeatures, descriptions: Sequence[str | ReferencePicture]
+    ) -> np.ndarray:
+        """Masks (N, h, w) of objects that other pictures show: each picture is read as a remembered view.
+
+        Raises:
+            ModelInputError: An object is described in words, or its picture marks nothing.
+        """
+        return masks_of_descriptions(self, features, features.grid, descriptions)
+
+    def encode_reference(self, features: OnnxFeatures, masks: np.ndarray) -> OnnxReference:
+        """Tokens of the annotated view for objects with masks (N, h, w)."""
+        return sample_tokens(self._weights, self._config, features.values["context"].numpy(), masks)
+
+    def join_references(self, references: Sequence[OnnxReference]) -> OnnxReference:
+        """Tokens of several lists of objects as those of one list."""
+        if len(references) == 1:
+            return references[0]
+        return OnnxReference(
+            np.concatenate([reference.tokens for reference in references]),
+            np.concatenate([reference.bias for reference in references]),
+        )
+
+    def encode_memory(self, features: OnnxFeatures, masks: np.ndarray, *, pinned: bool) -> OnnxMemory:
+        """Memory of a view with masks (N, h, w) in [0, 1]."""
+        masks = masks.astype(np.float32)
+        others = (masks.sum(0) - masks).clip(0, 1)
+        return self._memory(self._sessions.encode_memory, features, {"maps": np.stack([masks, others], 1)}, pinned=pinned)
+
+    def decode(
+        self,
+        features: OnnxFeatures,
+        memory: Sequence[OnnxMemory],
+        reference: OnnxReference,
+        previous: np.ndarray,
+        *,
+        local: bool,
+    ) -> FrameDecode:
+        """Masks of all objects; previous (N, h, w) are the mask probabilities of the frame before."""
+        grid = features.grid
+        table = self._tables.table_of(memory, longest=max(grid), local=local)
+        inputs = {
+            **features.values,
+            **table.inputs,
+            "place": query_place(grid, self._log_sigma),
+            "position": sine_position(grid, self._config.dim),
+            "tokens": np.concatenate([reference.tokens, table.prompts], 1),
+            "token_bias": np.concatenate([reference.bias, table.prompt_bias], 1),
+            "previous": previous,
+        }
+        names = ("mask_logits", "presence", "agreement")
+        outputs = self._run(self._sessions.decode, names, inputs)
+        return FrameDecode(*(outputs[name].numpy() for name in names))
+
+    def memory_from_arrays(self, arrays: Arrays, *, pinned: bool) -> OnnxMemory:
+        """Raises ValueError if the arrays are not those of a memory."""
+        return OnnxMemory.from_arrays(dict(arrays), pinned=pinned)
+
+    def reference_from_arrays(self, arrays: Arrays) -> OnnxReference:
+        """Raises ValueError if the arrays are not those of a reference."""
+        if arrays.keys() != {"tokens", "bias"}:
+            raise ValueError(f"expected the arrays bias and tokens, found {sorted(arrays)}")
+        return OnnxReference(arrays["tokens"], arrays["bias"])
+
+    def _memory(
+        self, session: Any, features: OnnxFeatures, inputs: Mapping[str, np.ndarray], *, pinned: bool
+    ) -> OnnxMemory:
+        position = sine_position(features.grid, self._config.dim)
+        context = features.values["context"]
+        outputs = self._run(session, _STORED, {"context": context, "position": position, **inputs})
+        stored = {name: value.numpy() for name, value in outputs.items()}
+        keys = ViewKeys(
+            key=features.values["key"].numpy()[0],
+            # Half precision halves snapshots and traffic; fine keys only choose among few candidates.
+            stride8_key=features.values["stride8_key"].numpy()[0].astype(np.float16),
+            stride4_key=features.values["stride4_key"].numpy()[0].astype(np.float16),
+            grid=features.grid,
+        )
+        count = len(stored["value"])
+        # Copies, because an object that is kept must not keep the arrays of all others.
+        objects = [ObjectCells(**{name: stored[name][row].copy() for name in _STORED}) for row in range(count)]
+        return OnnxMemory(keys, tuple(objects), pinned)
+
+    def _run(
+        self, session: Any, names: Sequence[str], inputs: Mapping[str, np.ndarray | OrtValue]
+    ) -> dict[str, OrtValue]:
+        """Outputs of a graph by name. Arrays are handed over where they lie."""
+        values = {name: self._value(x) if isinstance(x, np.ndarray) else x for name, x in inputs.items()}
+        return dict(zip(names, session.run_with_ort_values(names, values), strict=True))
+
+    def _value(self, array: np.ndarray) -> OrtValue:
+        return self._sessions.value_of(array)
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    probability: np.ndarray = 1 / (1 + np.exp(-logits))
+    return probability
