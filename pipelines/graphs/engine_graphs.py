@@ -297,7 +297,7 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     place = g.input("place", "float32", ("Q", 4))
     position = g.input("position", "float32", (1, "Q", c.dim))
     # Annotated views first; `annotated` is how many of the remembered cells are theirs.
-    memory_key = g.input("memory_key", "float32", ("M", dims16 + 4))
+    memory_key = g.input("memory_key", "float32", (dims16 + 4, "M"))
     memory_key8 = g.input("memory_stride8_key", "float32", ("M", 4 * dims8))
     memory_key4 = g.input("memory_stride4_key", "float32", ("M4", 4 * dims4))
     memory_stored = g.input("memory_stored", "float32", ("O", c.value_dim + 2, "M"))
@@ -311,7 +311,7 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
 
     # Read-out of memory (`MemoryReader`).
     query = g.op("Concat", key.reshape(-1, dims16), place, axis=1)
-    logits = query @ memory_key.transpose(1, 0)  # (Q, M)
+    logits = query @ memory_key  # (Q, M)
     attention = g.op("Softmax", logits, axis=-1)
     read = memory_stored @ attention.transpose(1, 0)  # (O, D + 2, Q)
     known = read.cut(1, c.value_dim + 1, c.value_dim + 2) + _EPS

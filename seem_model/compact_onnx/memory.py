@@ -162,7 +162,7 @@ class CellTables:
         sample = next(cells for view in views for cells in view.objects if cells is not None)
         values = len(sample.value)
         tokens, dim = sample.prompts.shape
-        key = np.empty((total, channels + 4), np.float32)
+        key = np.empty((channels + 4, total), np.float32)
         key8 = np.empty((total, width8), np.float32)
         key4 = np.empty((4 * total, width4 // 4), np.float32)
         stored = np.zeros((objects, values + 2, total), np.float32)
@@ -173,8 +173,8 @@ class CellTables:
         bias = np.full((objects, len(views), tokens), np.log(_LEAST_VALID), np.float32)
         for number, (view, count, stop) in enumerate(zip(views, counts, stops, strict=True)):
             cells, cells4 = slice(stop - count, stop), slice(4 * (stop - count), 4 * stop)
-            key[cells, :-4] = view.keys.key
-            key[cells, -4:] = self._place(view, longest, local)
+            key[:-4, cells] = view.keys.key.T
+            key[-4:, cells] = self._place(view, longest, local).T
             key8[cells] = view.keys.stride8_key
             key4[cells4] = view.keys.stride4_key.reshape(4 * count, -1)
             for row, own in enumerate(view.objects):
