@@ -103,6 +103,7 @@ class TrackableSeem:
         load_language: Reads the text encoder, if `model` has none. Called when words first prompt an object.
     """
 
+    engine = "torch"
     reads_text = True
     uses_windows = False
 
@@ -130,6 +131,11 @@ class TrackableSeem:
         self._language: LanguageEncoder | None = None
         # Projected tokens of the last reference: the same object is handed back frame after frame.
         self._prepared: tuple[SeemReference, PointPrompts] | None = None
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of PyTorch in this process."""
+        return torch.get_num_threads()
 
     @classmethod
     def load(

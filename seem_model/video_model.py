@@ -112,6 +112,8 @@ class VideoModel(Protocol):
         weights_sha256: Of the weights file, for run records.
         short_side: Input resolution: the shorter side of the picture that the network sees, in pixels.
         device: Where it computes, as PyTorch spells it: `cpu`, `cuda:0`...
+        engine: What computes: `torch` or `onnxruntime`.
+        threads: CPU threads that it uses.
         reads_text: Whether words can prompt it.
         uses_windows: Whether a view may be a part of the frame. A model that does not was trained on whole pictures
             and has a preprocessing of its own.
@@ -121,8 +123,12 @@ class VideoModel(Protocol):
     weights_sha256: str
     short_side: int
     device: str
+    engine: str
     reads_text: bool
     uses_windows: bool
+
+    @property
+    def threads(self) -> int: ...
 
     def input_sizes(self, height: int, width: int) -> Sequence[tuple[int, int]]:
         """Sizes (rows, columns) that a view of a frame of this size may have; the first is that of the whole frame."""

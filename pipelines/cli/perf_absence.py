@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vos.cli.options import model_options
+
+if TYPE_CHECKING:
+    from vos.tracking.load_model import EngineName
 
 
 @click.command("absence")
@@ -25,6 +29,7 @@ def perf_absence(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
     clips: int,
     stills: Path | None,
@@ -41,7 +46,7 @@ def perf_absence(
     from vos.tracking.load_model import load_model
 
     keep_freed_memory()
-    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine)
     scores = measure_absence(loaded, clips=clips, stills=stills, absent_below=absent_below)
     if as_json:
         click.echo(json.dumps({"clips": clips, "settings": [asdict(score) for score in scores]}))

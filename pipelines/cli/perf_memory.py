@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vos.cli.options import model_options
+
+if TYPE_CHECKING:
+    from vos.tracking.load_model import EngineName
 
 
 @click.command("memory")
@@ -24,6 +28,7 @@ def perf_memory(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
     frames: int,
     width: int,
@@ -46,7 +51,7 @@ def perf_memory(
     from vos.tracking.load_model import load_model
 
     keep_freed_memory()
-    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine)
     with choose_progress("memory", quiet=quiet or as_json, as_json=False) as progress:
         curve = measure_memory(
             loaded,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.cli.fleet_options import EVEN
 from vos.cli.options import model_options
+
+if TYPE_CHECKING:
+    from vos.tracking.load_model import EngineName
 
 
 @click.command("pipeline")
@@ -32,6 +36,7 @@ def perf_pipeline(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
     frames: int,
     rounds: int,
@@ -46,15 +51,12 @@ def perf_pipeline(
 
     The faster stages overlap with the slowest one only if there are enough processor cores.
     """
-    import torch
-
     from pipelines.perf.pipeline_speed import measure_pipeline
     from vos.resources.allocator import keep_freed_memory
     from vos.tracking.load_model import load_model
 
-    torch.set_num_threads(threads)
     keep_freed_memory()
-    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine, threads=threads)
     speed = measure_pipeline(
         loaded, width=width, height=height, frames=frames, objects=objects, overlay=overlay, rounds=rounds
     )
@@ -66,7 +68,7 @@ def perf_pipeline(
     from rich.console import Console
     from rich.table import Table
 
-    where = f"{loaded.device}, {threads} thread(s)"
+    where = f"{loaded.engine}, {loaded.device}, {threads} thread(s)"
     table = Table(title=f"{width}x{height}, {frames} frames, {rounds} round(s), {objects} object(s), {where}")
     table.add_column("")
     table.add_column("ms per frame", justify="right")

@@ -6,10 +6,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import click
 
 from vos.cli.options import model_options
+
+if TYPE_CHECKING:
+    from vos.tracking.load_model import EngineName
 
 
 @click.command("ui")
@@ -24,6 +28,7 @@ def perf_ui(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
     strokes: int,
     width: int,
@@ -45,7 +50,7 @@ def perf_ui(
     from vos.tracking.load_model import load_model
 
     keep_freed_memory()
-    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine)
     masks = measure_first_masks(loaded, width=width, height=height, strokes=strokes)
     memory = None
     if runs:

@@ -269,6 +269,7 @@ def _inputs(spec: JobSpec, window: _Window) -> RunInputs:
         script=script,
         model=model["name"],
         weights_sha256=model["weights_sha256"],
+        engine=model["engine"],
         device=model["device"],
         threads=model["threads"],
         instructions=model["instructions"],

@@ -2,20 +2,30 @@
 
 The network is spelled out here in ONNX operators, part by part as in `seem_model.compact`, instead of being traced:
 tracing with free sizes takes minutes and leaves hundreds of operators that only compute shapes. That both give the
-same numbers is tested. Everything is without the batch of videos that the PyTorch modules have, except `encode`, whose
+same numbers is tested. `python -m pipelines.graphs.engine_graphs` writes the files that ship with the package; do so
+after every change here or of the network.
+
+Everything is without the batch of videos that the PyTorch modules have, except `encode`, whose
 batch is the views of a frame. B views, O objects, an h x w grid of Q cells at stride 16, M remembered cells.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import TensorProto
 
 from pipelines.graphs.onnx_builder import GraphBuilder, Value
 from seem_model.compact.config import PIXEL_MEAN, PIXEL_SCALE, CompactConfig
+from seem_model.compact.model import CompactSEEM
 from seem_model.compact.trunk import TAP_CHANNELS, TAPS, block_plan
+from seem_model.compact_onnx.sessions import INDEX_NAME
 
 _EPS = 1e-6
 _CONFIG = CompactConfig()
@@ -23,6 +33,36 @@ _PRIOR_RANGE = (0.02, 0.98)
 _LEAST_SHARE = 0.05
 
 Shapes = Mapping[str, Sequence[int]]
+
+
+def engine_files(weights: Shapes) -> dict[str, bytes]:
+    """Everything in `seem_model/compact_onnx/graphs` by file name, for weights of these shapes."""
+    models = [
+        encode_graph(weights),
+        memory_graph(weights, prompted=False),
+        memory_graph(weights, prompted=True),
+        decode_graph(weights),
+    ]
+    used = {
+        model.graph.name: [x.name for x in model.graph.initializer if x.data_location == TensorProto.EXTERNAL]
+        for model in models
+    }
+    shapes = {name: list(shape) for name, shape in sorted(weights.items())}
+    index = json.dumps({"shapes": shapes, "used": used}, indent=1) + "\n"
+    return {
+        **{f"{model.graph.name}.onnx": model.SerializeToString(deterministic=True) for model in models},
+        INDEX_NAME: index.encode(),
+    }
+
+
+def main() -> None:
+    """Writes the files of the engine, for the network as it is now."""
+    folder = Path(str(files("seem_model.compact_onnx"))) / "graphs"
+    folder.mkdir(exist_ok=True)
+    shapes = {name: tuple(tensor.shape) for name, tensor in CompactSEEM().state_dict().items()}
+    for name, content in engine_files(shapes).items():
+        (folder / name).write_bytes(content)
+        sys.stdout.write(f"{folder / name}  {len(content) / 1e3:.0f} kB\n")
 
 
 # Layers
@@ -144,7 +184,7 @@ def encode_graph(weights: Shapes) -> onnx.ModelProto:
     """Views (B, H, W, 3) uint8 -> image features."""
     g = GraphBuilder("encode", weights)
     views = g.input("views", "uint8", ("B", "H", "W", 3))
-    image = g.op("Cast", views.transpose(0, 3, 1, 2), to=onnx.TensorProto.FLOAT)
+    image = g.op("Cast", views.transpose(0, 3, 1, 2), to=TensorProto.FLOAT)
     taps = _trunk(g, (image - PIXEL_MEAN) * (1 / PIXEL_SCALE))
     name = "pyramid"
     top = _separable(g, _conv(g, taps[32], f"{name}.lateral32"), f"{name}.smooth32")
@@ -225,7 +265,14 @@ def memory_graph(weights: Shapes, *, prompted: bool) -> onnx.ModelProto:
 
 
 def _read_children(
-    g: GraphBuilder, query: Value, keys: Value, table: Value, cells: Value, bias: Value, parent: Value, dims: tuple[int, int]
+    g: GraphBuilder,
+    query: Value,
+    keys: Value,
+    table: Value,
+    cells: Value,
+    bias: Value,
+    parent: Value,
+    dims: tuple[int, int],
 ) -> tuple[Value, Value]:
     """Masks of the four children of P parent cells, each compared with the children of n remembered cells.
 
@@ -297,7 +344,8 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     place = g.input("place", "float32", ("Q", 4))
     position = g.input("position", "float32", (1, "Q", c.dim))
     # Annotated views first; `annotated` is how many of the remembered cells are theirs.
-    memory_key = g.input("memory_key", "float32", (dims16 + 4, "M"))
+    memory_key = g.input("memory_key", "float32", (dims16, "M"))
+    memory_place = g.input("memory_place", "float32", (4, "M"))
     memory_key8 = g.input("memory_stride8_key", "float32", ("M", 4 * dims8))
     memory_key4 = g.input("memory_stride4_key", "float32", ("M4", 4 * dims4))
     memory_stored = g.input("memory_stored", "float32", ("O", c.value_dim + 2, "M"))
@@ -311,7 +359,7 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
 
     # Read-out of memory (`MemoryReader`).
     query = g.op("Concat", key.reshape(-1, dims16), place, axis=1)
-    logits = query @ memory_key  # (Q, M)
+    logits = query @ g.op("Concat", memory_key, memory_place, axis=0)  # (Q, M)
     attention = g.op("Softmax", logits, axis=-1)
     read = memory_stored @ attention.transpose(1, 0)  # (O, D + 2, Q)
     known = read.cut(1, c.value_dim + 1, c.value_dim + 2) + _EPS
@@ -321,7 +369,14 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     query8 = key8.reshape(-1, 4, dims8)
     coarse_weight = g.weight("reader.coarse_weight")
     mask8, weights8 = _read_children(
-        g, query8, memory_key8, memory_mask8, cells, best * coarse_weight, mask16.transpose(0, 2, 1), (dims8, c.candidates)
+        g,
+        query8,
+        memory_key8,
+        memory_mask8,
+        cells,
+        best * coarse_weight,
+        mask16.transpose(0, 2, 1),
+        (dims8, c.candidates),
     )
     cells8, bias8 = _best_children(g, weights8, cells, c.stride8_candidates)
     mask4, _ = _read_children(
@@ -439,3 +494,7 @@ def _decode_queries(
         inner = g.op("Gelu", _linear(g, queries, f"{layer}.feed_forward.0"))
         queries = _layer_norm(g, queries + _linear(g, inner, f"{layer}.feed_forward.2"), f"{layer}.norms.3")
     return queries
+
+
+if __name__ == "__main__":
+    main()

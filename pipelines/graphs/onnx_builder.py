@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -128,12 +129,12 @@ class GraphBuilder:
         """Shape of a weight."""
         return self._shapes[name]
 
-    def op(self, kind: str, *inputs: Value | float | str, name: str = "", **attributes: object) -> Value:
+    def op(self, kind: str, *inputs: Value | float | str, name: str = "", **attributes: Any) -> Value:
         """Adds an operator with one output; numbers among the inputs become float32 constants."""
         return self.ops(kind, *inputs, names=(name,), **attributes)[0]
 
     def ops(
-        self, kind: str, *inputs: Value | float | str, names: Sequence[str] = ("",), **attributes: object
+        self, kind: str, *inputs: Value | float | str, names: Sequence[str] = ("",), **attributes: Any
     ) -> list[Value]:
         """Adds an operator with as many outputs as there are names; an empty name is made up."""
         wired = []

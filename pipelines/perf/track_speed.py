@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -93,6 +95,18 @@ class _TimedPng(PalettePngSink):
     def write(self, frame: Frame, result: FrameResult) -> None:
         with self._clock.stage("write PNG"):
             super().write(frame, result)
+
+
+@contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Runs so many processes that never wait, each with one thread."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def measure_track(

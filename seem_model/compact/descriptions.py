@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from seem_model.compact.config import STRIDE
 from seem_model.errors import ModelInputError
 from seem_model.video_model import PromptKind, PromptMaps, ReferencePicture, VideoModel
 
@@ -23,7 +24,9 @@ def masks_of_descriptions(
     return np.concatenate([_look_up(model, features, grid, description) for description in descriptions])
 
 
-def _look_up(model: VideoModel, features: Any, grid: tuple[int, int], description: str | ReferencePicture) -> np.ndarray:
+def _look_up(
+    model: VideoModel, features: Any, grid: tuple[int, int], description: str | ReferencePicture
+) -> np.ndarray:
     if isinstance(description, str):
         raise ModelInputError(
             f"the compact model does not support text ({description!r}); a text prompt needs a SEEM checkpoint: "
@@ -32,14 +35,14 @@ def _look_up(model: VideoModel, features: Any, grid: tuple[int, int], descriptio
     if not description.mask.any():
         raise ModelInputError("the referring image marks no pixel; draw its stroke or mask on the object")
     rows, columns = grid
-    picture, mask = _fit(description, (rows * 16, columns * 16))
+    picture, mask = _fit(description, (rows * STRIDE, columns * STRIDE))
     seen = model.encode_images([picture])[0]
-    cover = cv2.resize(mask.astype(np.float32), (columns * 4, rows * 4), interpolation=cv2.INTER_AREA)[None]
+    cover = cv2.resize(mask.astype(np.float32), seen.mask_size[::-1], interpolation=cv2.INTER_AREA)[None]
     if description.kind is not PromptKind.MASK:
         cover = model.masks_from_prompts(seen, [PromptMaps(cover[0], np.zeros_like(cover[0]), description.kind)])
     memory = model.encode_memory(seen, cover, pinned=True)
     reference = model.encode_reference(seen, cover)
-    logits = model.decode(features, [memory], reference, np.zeros_like(cover), local=True).mask_logits
+    logits = model.decode(features, [memory], reference, np.zeros_like(cover), shifts=None).mask_logits
     answer: np.ndarray = 1 / (1 + np.exp(-logits))
     return answer
 

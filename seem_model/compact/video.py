@@ -6,55 +6,27 @@ videos. Everything is computed in inference mode, and masks are numpy arrays on 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import fields
-from importlib.resources import files
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from seem_model.compact.config import SIZE_DIVISIBILITY, STRIDE
 from seem_model.compact.decoder import PromptTokens
+from seem_model.compact.descriptions import masks_of_descriptions
 from seem_model.compact.memory import TENSORS, FrameMemory
 from seem_model.compact.model import CompactSEEM
 from seem_model.compact.pyramid import ImageFeatures
-from seem_model.errors import CheckpointError, ModelInputError
-from seem_model.video_model import Arrays, FrameDecode, PromptKind, PromptMaps, ReferencePicture
-
-WEIGHTS_NAME = "compact.safetensors"
+from seem_model.compact.view_sizes import input_sizes
+from seem_model.compact.weights_file import check_shapes, read_weights
+from seem_model.video_model import Arrays, FrameDecode, PromptMaps, ReferencePicture
 
 # Logit of a token that stands for nothing.
 _UNSEEN = -30.0
-
-# Pictures that are longer than this are squeezed along their longer side: nothing so long was trained on, and the
-# cost of a view must not depend on how elongated a video is. 2.4 admits CinemaScope (2.39).
-MAX_ASPECT = 2.4
-# Windows have these shapes, rows over columns, beside that of the frame; all cost about the same.
-_WINDOW_ASPECTS = (4 / 7, 3 / 4, 10 / 11, 11 / 10, 4 / 3)
-
-
-def input_sizes(height: int, width: int, short_side: int) -> list[tuple[int, int]]:
-    """Sizes (rows, columns) at which views of a frame enter the network, all multiples of 32.
-
-    The first is that of the whole frame: its shorter side has about `short_side` pixels, and its longer one at most
-    2.4 times as many. The others have as many pixels as a 7:4 picture with that shorter side.
-    """
-    aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
-    whole = (_rounded(short_side * max(1.0, 1 / aspect)), _rounded(short_side * max(1.0, aspect)))
-    pixels = short_side**2 * 7 / 4
-    shapes = [(_rounded((pixels * a) ** 0.5), _rounded((pixels / a) ** 0.5)) for a in _WINDOW_ASPECTS]
-    return list(dict.fromkeys([whole, *shapes]))
-
-
-def _rounded(side: float) -> int:
-    return max(round(side / SIZE_DIVISIBILITY), 2) * SIZE_DIVISIBILITY
 
 
 class CompactVideoModel:
@@ -68,6 +40,7 @@ class CompactVideoModel:
     """
 
     name = "compact"
+    engine = "torch"
     reads_text = False
     uses_windows = True
 
@@ -89,32 +62,17 @@ class CompactVideoModel:
         Raises:
             CheckpointError: The file is missing, unreadable, or not of this model.
         """
-        path = weights or Path(str(files("seem_model"))) / "weights" / WEIGHTS_NAME
-        if path.exists() and not path.is_file():
-            # Reading a pipe waits for ever, reading a device may never end.
-            raise CheckpointError(f"{path}: not a regular file; give a safetensors file")
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            tensors = load_file(path)
-        except FileNotFoundError as error:
-            raise CheckpointError(f"{path}: no such weights file") from error
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{path}: not a readable safetensors file: {error}") from error
+        arrays, digest = read_weights(weights)
         network = CompactSEEM()
-        expected = network.state_dict()
-        missing = sorted(expected.keys() - tensors.keys())
-        unknown = sorted(tensors.keys() - expected.keys())
-        wrong = sorted(k for k in expected.keys() & tensors.keys() if expected[k].shape != tensors[k].shape)
-        for problem, names in (("misses", missing), ("does not know", unknown), ("has another shape for", wrong)):
-            if names:
-                raise CheckpointError(
-                    f"{path}: not weights of this version of the compact model: it {problem} {names[0]}"
-                    f" and {len(names) - 1} more"
-                )
-        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-            raise CheckpointError(f"{path}: the weights contain NaN or infinity")
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        check_shapes(weights, {name: array.shape for name, array in arrays.items()}, expected)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         return cls(network, weights_sha256=digest, device=device, short_side=short_side)
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of PyTorch in this process."""
+        return torch.get_num_threads()
 
     def input_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
         """Sizes (rows, columns) at which views of a frame of this size enter the network."""
@@ -148,27 +106,7 @@ class CompactVideoModel:
         Raises:
             ModelInputError: An object is described in words, or its picture marks nothing.
         """
-        return np.concatenate([self._look_up(features, description) for description in descriptions])
-
-    def _look_up(self, features: ImageFeatures, description: str | ReferencePicture) -> np.ndarray:
-        if isinstance(description, str):
-            raise ModelInputError(
-                f"the compact model does not support text ({description!r}); a text prompt needs a SEEM checkpoint: "
-                "--model seem-focalt-v1"
-            )
-        if not description.mask.any():
-            raise ModelInputError("the referring image marks no pixel; draw its stroke or mask on the object")
-        rows, columns = features.grid
-        picture, mask = _fit(description, (rows * STRIDE, columns * STRIDE))
-        seen = self.encode_images([picture])[0]
-        cover = cv2.resize(mask.astype(np.float32), features.mask_size[::-1], interpolation=cv2.INTER_AREA)[None]
-        if description.kind is not PromptKind.MASK:
-            cover = self.masks_from_prompts(seen, [PromptMaps(cover[0], np.zeros_like(cover[0]), description.kind)])
-        memory = self.encode_memory(seen, cover, pinned=True)
-        reference = self.encode_reference(seen, cover)
-        logits = self.decode(features, [memory], reference, np.zeros_like(cover), shifts=None).mask_logits
-        answer: np.ndarray = 1 / (1 + np.exp(-logits))
-        return answer
+        return masks_of_descriptions(self, features, features.grid, descriptions)
 
     @torch.inference_mode()
     def encode_reference(self, features: ImageFeatures, masks: np.ndarray) -> PromptTokens:
@@ -240,21 +178,3 @@ class CompactVideoModel:
 def _to_numpy(tensor: Tensor) -> np.ndarray:
     array: np.ndarray = tensor.float().cpu().numpy()
     return array
-
-
-def _fit(shown: ReferencePicture, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (H, W, 3) uint8 and its mask (H, W) bool, scaled to fit into `size`, in its middle, on grey.
-
-    The read-out of memory compares grids of one size, and an object must keep its shape to be found.
-    """
-    height, width = shown.mask.shape
-    scale = min(size[0] / height, size[1] / width)
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
-    inside = slice(top, top + rows), slice(left, left + columns)
-    picture = np.full((*size, 3), 128, np.uint8)
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    picture[inside] = cv2.resize(shown.rgb, (columns, rows), interpolation=interpolation)
-    mask = np.zeros(size, bool)
-    mask[inside] = cv2.resize(shown.mask.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT) > 0
-    return picture, mask

@@ -43,9 +43,7 @@ def read_weights(path: Path | None) -> tuple[dict[str, np.ndarray], str]:
     return arrays, hashlib.sha256(content).hexdigest()
 
 
-def check_shapes(
-    path: Path | None, shapes: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]]
-) -> None:
+def check_shapes(path: Path | None, shapes: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]]) -> None:
     """Raises CheckpointError unless a file's weights have the names and shapes that the network has."""
     missing = sorted(expected.keys() - shapes.keys())
     unknown = sorted(shapes.keys() - expected.keys())

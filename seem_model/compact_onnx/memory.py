@@ -13,7 +13,8 @@ from typing import Self
 
 import numpy as np
 
-from seem_model.compact_onnx.geometry import Grid, memory_place
+from seem_model.compact.config import CompactConfig
+from seem_model.compact_onnx.geometry import Grid
 
 # Tables of this many lists of views are kept; a tracker decodes every window of a frame with a list of its own.
 _TABLES = 8
@@ -125,84 +126,66 @@ class CellTables:
     """Makes cell tables, and keeps the last few.
 
     Args:
-        log_sigma: Weight of the network: log of the deviation of the prior on distance.
-        pinned_bonus: Added to the correspondence of annotated views.
+        config: Sizes of the network.
     """
 
-    def __init__(self, log_sigma: float, pinned_bonus: float) -> None:
-        self._log_sigma = log_sigma
-        self._pinned_bonus = pinned_bonus
+    def __init__(self, config: CompactConfig) -> None:
+        self._config = config
         # The views are kept beside their table so that no other object can take their identity.
         self._tables: OrderedDict[tuple[object, ...], tuple[tuple[OnnxMemory, ...], CellTable]] = OrderedDict()
 
-    def table_of(self, memory: Sequence[OnnxMemory], *, longest: int, local: bool) -> CellTable:
-        """The table of at least one view.
-
-        Args:
-            memory: Remembered views, pinned ones first, for the same list of objects.
-            longest: Longer side of the reading view's grid, in cells.
-            local: Whether the prior on distance holds for views that are not pinned.
-        """
-        views = tuple(memory)
-        key = (longest, local, *((view.pinned, id(view.keys), *map(id, view.objects)) for view in views))
+    def table_of(self, memory: Sequence[OnnxMemory]) -> CellTable:
+        """The table of at least one remembered view, pinned ones first, all for the same list of objects."""
+        key = tuple((view.pinned, id(view.keys), *map(id, view.objects)) for view in memory)
         if key in self._tables:
             self._tables.move_to_end(key)
             return self._tables[key][1]
-        table = self._join(views, longest, local)
+        views = tuple(memory)
+        table = _join(views, self._config)
         self._tables[key] = (views, table)
         if len(self._tables) > _TABLES:
             self._tables.popitem(last=False)
         return table
 
-    def _join(self, views: Sequence[OnnxMemory], longest: int, local: bool) -> CellTable:
-        counts = [len(view.keys.key) for view in views]
-        stops = np.cumsum(counts).tolist()
-        total, objects = stops[-1], len(views[0].objects)
-        channels, width8, width4 = (getattr(views[0].keys, name).shape[1] for name in _KEY_NAMES)
-        sample = next(cells for view in views for cells in view.objects if cells is not None)
-        values = len(sample.value)
-        tokens, dim = sample.prompts.shape
-        key = np.empty((channels + 4, total), np.float32)
-        key8 = np.empty((total, width8), np.float32)
-        key4 = np.empty((4 * total, width4 // 4), np.float32)
-        stored = np.zeros((objects, values + 2, total), np.float32)
-        # Four masks and, beside each, whether it may be read.
-        mask8 = np.zeros((objects, total, 2, 4), np.float32)
-        mask4 = np.zeros((objects, 4 * total, 2, 4), np.float32)
-        prompts = np.zeros((objects, len(views), tokens, dim), np.float32)
-        bias = np.full((objects, len(views), tokens), np.log(_LEAST_VALID), np.float32)
-        for number, (view, count, stop) in enumerate(zip(views, counts, stops, strict=True)):
-            cells, cells4 = slice(stop - count, stop), slice(4 * (stop - count), 4 * stop)
-            key[:-4, cells] = view.keys.key.T
-            key[-4:, cells] = self._place(view, longest, local).T
-            key8[cells] = view.keys.stride8_key
-            key4[cells4] = view.keys.stride4_key.reshape(4 * count, -1)
-            for row, own in enumerate(view.objects):
-                if own is None:
-                    continue
-                stored[row, :values, cells] = own.value
-                stored[row, values, cells] = own.mask[0]
-                stored[row, values + 1, cells] = 1
-                mask8[row, cells, 0], mask8[row, cells, 1] = own.stride8_mask, 1
-                mask4[row, cells4, 0], mask4[row, cells4, 1] = own.stride4_mask.reshape(4 * count, 4), 1
-                prompts[row, number], bias[row, number] = own.prompts, 0
-        annotated = sum(count for view, count in zip(views, counts, strict=True) if view.pinned)
-        inputs = {
-            "memory_key": key,
-            "memory_stride8_key": key8,
-            "memory_stride4_key": key4,
-            "memory_stored": stored,
-            "memory_stride8_mask": mask8.reshape(objects, total, 8),
-            "memory_stride4_mask": mask4.reshape(objects, 4 * total, 8),
-            # Without annotated views there is nothing to compare with: all of memory answers twice.
-            "annotated": np.array([annotated or total], np.int64),
-        }
-        return CellTable(inputs, prompts.reshape(objects, -1, dim), bias.reshape(objects, -1))
 
-    def _place(self, view: OnnxMemory, longest: int, local: bool) -> np.ndarray:
-        """(Q, 4) or (1, 4): what the prior on distance adds to the keys of a remembered view."""
-        if local and not view.pinned:
-            return memory_place(view.keys.grid, longest, self._log_sigma)
-        anywhere = np.zeros((1, 4), np.float32)
-        anywhere[0, 2] = self._pinned_bonus if view.pinned else 0.0
-        return anywhere
+def _join(views: Sequence[OnnxMemory], config: CompactConfig) -> CellTable:
+    counts = [len(view.keys.key) for view in views]
+    stops = np.cumsum(counts).tolist()
+    total, objects = stops[-1], len(views[0].objects)
+    channels, width8, width4 = (getattr(views[0].keys, name).shape[1] for name in _KEY_NAMES)
+    values, tokens, dim = config.value_dim, config.memory_tokens, config.dim
+    key = np.empty((channels, total), np.float32)
+    key8 = np.empty((total, width8), np.float32)
+    key4 = np.empty((4 * total, width4 // 4), np.float32)
+    stored = np.zeros((objects, values + 2, total), np.float32)
+    # Four masks and, beside each, whether it may be read.
+    mask8 = np.zeros((objects, total, 2, 4), np.float32)
+    mask4 = np.zeros((objects, 4 * total, 2, 4), np.float32)
+    prompts = np.zeros((objects, len(views), tokens, dim), np.float32)
+    bias = np.full((objects, len(views), tokens), np.log(_LEAST_VALID), np.float32)
+    for number, (view, count, stop) in enumerate(zip(views, counts, stops, strict=True)):
+        cells, cells4 = slice(stop - count, stop), slice(4 * (stop - count), 4 * stop)
+        key[:, cells] = view.keys.key.T
+        key8[cells] = view.keys.stride8_key
+        key4[cells4] = view.keys.stride4_key.reshape(4 * count, -1)
+        for row, own in enumerate(view.objects):
+            if own is None:
+                continue
+            stored[row, :values, cells] = own.value
+            stored[row, values, cells] = own.mask[0]
+            stored[row, values + 1, cells] = 1
+            mask8[row, cells, 0], mask8[row, cells, 1] = own.stride8_mask, 1
+            mask4[row, cells4, 0], mask4[row, cells4, 1] = own.stride4_mask.reshape(4 * count, 4), 1
+            prompts[row, number], bias[row, number] = own.prompts, 0
+    annotated = sum(count for view, count in zip(views, counts, strict=True) if view.pinned)
+    inputs = {
+        "memory_key": key,
+        "memory_stride8_key": key8,
+        "memory_stride4_key": key4,
+        "memory_stored": stored,
+        "memory_stride8_mask": mask8.reshape(objects, total, 8),
+        "memory_stride4_mask": mask4.reshape(objects, 4 * total, 8),
+        # Without annotated views there is nothing to compare with: all of memory answers twice.
+        "annotated": np.array([annotated or total], np.int64),
+    }
+    return CellTable(inputs, prompts.reshape(objects, -1, dim), bias.reshape(objects, -1))

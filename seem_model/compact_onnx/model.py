@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from seem_model.compact.config import SIZE_DIVISIBILITY, CompactConfig
+from seem_model.compact.config import SIZE_DIVISIBILITY, STRIDE, CompactConfig
 from seem_model.compact.descriptions import masks_of_descriptions
 from seem_model.compact.view_sizes import input_sizes
 from seem_model.compact.weights_file import check_shapes, read_weights
-from seem_model.compact_onnx.geometry import Grid, query_place, sine_position
+from seem_model.compact_onnx.geometry import Grid, memory_place, query_place, sine_position
 from seem_model.compact_onnx.memory import CellTables, ObjectCells, OnnxMemory, ViewKeys
 from seem_model.compact_onnx.reference import OnnxReference, sample_tokens
 from seem_model.compact_onnx.sessions import Sessions, WeightIndex
@@ -63,10 +63,11 @@ class OnnxVideoModel:
             raise ValueError(f"short_side must be at least {2 * SIZE_DIVISIBILITY}, not {short_side}")
         self.weights_sha256 = weights_sha256
         self.short_side = short_side
+        self.threads = threads
         self._config = CompactConfig()
         self._weights = weights
         self._log_sigma = float(weights["reader.log_sigma"])
-        self._tables = CellTables(self._log_sigma, self._config.pinned_bonus)
+        self._tables = CellTables(self._config)
         self._sessions = Sessions(weights, WeightIndex.read(), threads)
 
     @classmethod
@@ -88,7 +89,7 @@ class OnnxVideoModel:
     def encode_images(self, views: Sequence[np.ndarray]) -> list[OnnxFeatures]:
         """views: (h, w, 3) uint8 of one size, both sides divisible by 32."""
         height, width = views[0].shape[:2]
-        grid = (height // 16, width // 16)
+        grid = (height // STRIDE, width // STRIDE)
         outputs = self._run(self._sessions.encode, _FEATURES, {"views": np.stack(views)})
         if len(views) == 1:
             return [OnnxFeatures(outputs, grid)]
@@ -110,7 +111,7 @@ class OnnxVideoModel:
             maps = np.stack([positive, negative, estimate, others], 1)
             inputs = {"maps": maps, "offset": np.ascontiguousarray(offset[..., None, None])}
             memory = self._memory(self._sessions.encode_prompt, features, inputs, pinned=True)
-            estimate = _sigmoid(self.decode(features, [memory], reference, estimate, local=True).mask_logits)
+            estimate = _sigmoid(self.decode(features, [memory], reference, estimate, shifts=None).mask_logits)
         return estimate
 
     def masks_from_descriptions(
@@ -140,7 +141,9 @@ class OnnxVideoModel:
         """Memory of a view with masks (N, h, w) in [0, 1]."""
         masks = masks.astype(np.float32)
         others = (masks.sum(0) - masks).clip(0, 1)
-        return self._memory(self._sessions.encode_memory, features, {"maps": np.stack([masks, others], 1)}, pinned=pinned)
+        return self._memory(
+            self._sessions.encode_memory, features, {"maps": np.stack([masks, others], 1)}, pinned=pinned
+        )
 
     def decode(
         self,
@@ -149,14 +152,15 @@ class OnnxVideoModel:
         reference: OnnxReference,
         previous: np.ndarray,
         *,
-        local: bool,
+        shifts: Sequence[tuple[float, float]] | None,
     ) -> FrameDecode:
         """Masks of all objects; previous (N, h, w) are the mask probabilities of the frame before."""
         grid = features.grid
-        table = self._tables.table_of(memory, longest=max(grid), local=local)
+        table = self._tables.table_of(memory)
         inputs = {
             **features.values,
             **table.inputs,
+            "memory_place": self._places(memory, grid, shifts),
             "place": query_place(grid, self._log_sigma),
             "position": sine_position(grid, self._config.dim),
             "tokens": np.concatenate([reference.tokens, table.prompts], 1),
@@ -176,6 +180,26 @@ class OnnxVideoModel:
         if arrays.keys() != {"tokens", "bias"}:
             raise ValueError(f"expected the arrays bias and tokens, found {sorted(arrays)}")
         return OnnxReference(arrays["tokens"], arrays["bias"])
+
+    def _places(
+        self, memory: Sequence[OnnxMemory], grid: Grid, shifts: Sequence[tuple[float, float]] | None
+    ) -> np.ndarray:
+        """(4, M): what the prior on distance adds to the keys of all remembered cells."""
+        places = []
+        for view, (x, y) in zip(memory, shifts or [(0.0, 0.0)] * len(memory), strict=True):
+            spread = self._config.pinned_spread if view.pinned else 1.0
+            bonus = self._config.pinned_bonus if view.pinned else 0.0
+            places.append(
+                memory_place(
+                    view.keys.grid,
+                    max(grid),
+                    self._log_sigma,
+                    (y / STRIDE, x / STRIDE),
+                    0.0 if shifts is None else spread,
+                    bonus,
+                )
+            )
+        return np.concatenate(places, 1)
 
     def _memory(
         self, session: Any, features: OnnxFeatures, inputs: Mapping[str, np.ndarray], *, pinned: bool

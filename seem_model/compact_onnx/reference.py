@@ -66,4 +66,5 @@ def sample_tokens(
 
 def _spread(count: int) -> np.ndarray:
     """(count,) pseudo-random but fixed numbers in [0, 1): the fractional parts of multiples of an irrational."""
-    return np.modf(np.arange(count) * 0.7548776662466927)[0].astype(np.float32)
+    fractions: np.ndarray = np.modf(np.arange(count) * 0.7548776662466927)[0]
+    return fractions.astype(np.float32)

@@ -93,6 +93,8 @@ class Sessions:
         # A thread that waits sleeps: one that spins takes a core from whatever else runs on the machine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        # `session.dynamic_block_base` stays unset: sums would be split as threads happen to be free, and round
+        # differently from call to call.
         options.log_severity_level = 3
         names = list(self._index.used[name])
         options.add_external_initializers(names, [self._values[weight] for weight in names])

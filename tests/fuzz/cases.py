@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import seem_model
-from seem_model.compact.video import WEIGHTS_NAME
+from seem_model.compact.weights_file import WEIGHTS_NAME
 from tests.fuzz.commands import ODD_NAMES, Maker, batch, tracking, write_script
 from tests.fuzz.corpus import BOX, HEIGHT, SCRIBBLES, SCRIPT, WIDTH, Corpus
 from tests.fuzz.judge import Case

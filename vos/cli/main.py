@@ -13,6 +13,7 @@ import click
 
 from vos.cli.lazy import CommandEntry, LazyGroup
 from vos.errors import exit_code_of
+from vos.resources.threads import wait_calmly
 
 COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on any frame."),
@@ -75,6 +76,8 @@ def printable(message: str) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line and exits. Users' mistakes end in one line on stderr, never in a traceback."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Before any command imports a library that starts threads.
+    wait_calmly()
     try:
         status = cli.main(args=argv, prog_name="vos", standalone_mode=False)
     except click.ClickException as error:

@@ -32,7 +32,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--model, --weights, --device, and --quality or --short-side, which both become `short_side`."""
+    """--model, --weights, --device, --engine, and --quality or --short-side, which both become `short_side`."""
     from pathlib import Path
 
     @functools.wraps(command)
@@ -60,6 +60,13 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--quality",
             type=click.Choice(["fast", "balanced", "best"]),
             help="Speed against quality of the compact model (docs/windows.md).  [default: balanced]",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["auto", "torch", "onnxruntime"]),
+            default="auto",
+            show_default=True,
+            help="What computes; auto: ONNX Runtime for the compact model on a CPU, if installed, else PyTorch.",
         ),
         click.option(
             "--device", default="auto", show_default=True, help="Where to compute: auto, cpu, cuda, cuda:1, mps."
@@ -94,3 +101,8 @@ def image_folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="GLOB",
         help="Which files of a folder are the frames, such as 'left_*.png'.  [default: the one sequence in it]",
     )(command)
+
+
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 256), help="CPU threads of the network.  [default: all cores, up to 4]"
+)

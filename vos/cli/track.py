@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from vos.cli.options import image_folder_options, model_options, source_options
+from vos.cli.options import image_folder_options, model_options, source_options, threads_option
 from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_options
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
     from vos.runs.run import RunOutcome
     from vos.tracking.absence import OnAbsent
+    from vos.tracking.load_model import EngineName
 
 
 @click.command(cls=PromptCommand)
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
 @model_options
+@threads_option
 @click.option(
     "--absent-below",
     type=click.FloatRange(0, 1),
@@ -103,7 +105,9 @@ def track(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
+    threads: int | None,
     absent_below: float,
     on_absent: OnAbsent,
     stop_after: int,
@@ -174,7 +178,7 @@ def track(
     # Before the model is loaded, which takes a while.
     job.folder.check(overwrite=overwrite, resume=resume)
     keep_freed_memory()
-    loaded = load_model(model, device=device, weights=weights, short_side=short_side)
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine, threads=threads)
     with choose_progress(Path(video).name, quiet=quiet, as_json=as_json) as progress:
         outcome = run_job(job, loaded, options, Observer(on_frame=progress.advance))
     return report(outcome, as_json=as_json, quiet=quiet)

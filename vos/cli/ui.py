@@ -5,11 +5,15 @@ from __future__ import annotations
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from vos.cli.options import model_options
+from vos.cli.options import model_options, threads_option
 from vos.errors import UsageError
+
+if TYPE_CHECKING:
+    from vos.tracking.load_model import EngineName
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -27,6 +31,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; read docs/ui.md first.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
 @model_options
+@threads_option
 def ui(
     video: Path | None,
     output: Path | None,
@@ -37,7 +42,9 @@ def ui(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
+    threads: int | None,
 ) -> None:
     """Draw strokes, boxes, points and outlines on a video in the browser, track, correct and export.
 
@@ -70,7 +77,12 @@ def ui(
     keep_freed_memory()
     here = Path.cwd()
     places = Places(folder=folder, outputs=here, uploads=here / "vos_uploads")
-    workspace = Workspace(places, Engine(load_model(model, device=device, weights=weights, short_side=short_side)))
+    workspace = Workspace(
+        places,
+        Engine(
+            load_model(model, device=device, weights=weights, short_side=short_side, engine=engine, threads=threads)
+        ),
+    )
     try:
         if video is not None:
             workspace.open(video, output)

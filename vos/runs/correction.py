@@ -125,7 +125,7 @@ def revise_run(
             raise OutputError(f"{run.path}: this run has no mask to correct; run vos track again")
         entries_before = _entries_of(folder)
         job = recorded_job(run, find_video(run, video), script, folder.correction)
-        with cpu_threads(run.threads):
+        with cpu_threads(run):
             loaded = load_recorded_model(run, weights, None) if model is None else model
             first = first_change(plan_of(run.script), plan)
             if read_record(forward_folder(folder))["status"] not in FINISHED:

@@ -25,7 +25,7 @@ from vos.video.opening import Backend, choose_backend
 from vos.video.pyav_compat import library_versions
 
 # Distributions whose version can change a mask; the OpenCV of a machine is one of the two.
-_PACKAGES = ("torch", "numpy", "opencv-python-headless", "opencv-python", "av", "pillow")
+_PACKAGES = ("torch", "numpy", "opencv-python-headless", "opencv-python", "av", "pillow", "onnxruntime")
 # Recorded, but free to differ: where the same bytes lie, and the interpreter that runs the same packages.
 # The content of a prompt has its checksum beside it, which is shorter to print.
 _IS_A_NAME = re.compile(r"(^|\.)(video|source|python)$|^prompts\[\d+\]\.content\.|^names\.")
@@ -40,7 +40,7 @@ class RunInputs:
         fingerprint: `fingerprint` of its files; empty for what can be read only once.
         decoder: What turns the video into frames, with the versions that can change a pixel.
         script: What was said about the objects. Names change no mask.
-        model, weights_sha256, device: Which network, and where it computes.
+        model, weights_sha256, engine, device: Which network, what computes it and where.
         threads: CPU threads of the network. Sums that are split differently round differently.
         instructions: Vector instructions of the CPU that the network uses, for the same reason.
         options: Everything else that can change a mask.
@@ -53,6 +53,7 @@ class RunInputs:
     script: PromptScript
     model: str
     weights_sha256: str
+    engine: str
     device: str
     threads: int
     instructions: str
@@ -68,6 +69,7 @@ class RunInputs:
             "model": {
                 "name": self.model,
                 "weights_sha256": self.weights_sha256,
+                "engine": self.engine,
                 "device": self.device,
                 "threads": self.threads,
                 "instructions": self.instructions,

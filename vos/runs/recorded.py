@@ -16,10 +16,12 @@ from vos.runs.folder import OutputFolder
 from vos.runs.journal import read_journal
 from vos.runs.record import read_record
 from vos.tracking.absence import AbsencePolicy, OnAbsent
+from vos.tracking.load_model import EngineName
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.windows import WindowPolicy
 
 _ON_ABSENT: dict[str, OnAbsent] = {"empty": "empty", "hold": "hold", "stop": "stop"}
+_ENGINES: dict[str, EngineName] = {"torch": "torch", "onnxruntime": "onnxruntime"}
 _CHECKSUM = re.compile(r"[0-9a-f]{8}")
 _MAX_WHOLE = 2**31 - 1
 _MAX_PTS = 2**63 - 1
@@ -45,7 +47,7 @@ class RecordedRun:
         fingerprint: Size and SHA-256 of its bytes; empty if it could be read only once.
         source_options: Keyword arguments of `open_source`.
         script: What was said about the objects, prompts with their content.
-        model, weights_sha256, short_side, device, threads: The network and where it computed.
+        model, weights_sha256, short_side, engine, device, threads: The network, what computed it and where.
         memory: Which frames were remembered.
         absence: What happened to objects out of view.
         frames: One per mask that was written.
@@ -60,6 +62,7 @@ class RecordedRun:
     model: str
     weights_sha256: str
     short_side: int
+    engine: EngineName
     device: str
     threads: int
     memory: MemoryPolicy
@@ -128,6 +131,7 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
         model=model.get("name").text(),
         weights_sha256=model.get("weights_sha256").text(),
         short_side=options.get("short_side").integer(1, _MAX_WHOLE),
+        engine=_engine(model),
         device=model.get("device").text(),
         threads=model.get("threads").integer(1, 4096),
         memory=MemoryPolicy(
@@ -165,6 +169,16 @@ def _script(root: JsonNode) -> PromptScript:
         )
     except PromptError as error:  # prompts are read as those of a script are
         raise OutputError(f"{error}{_DAMAGED}") from error
+
+
+def _engine(model: JsonNode) -> EngineName:
+    """What computed a run; before there was a choice, PyTorch."""
+    if not model.has("engine"):
+        return "torch"
+    engine = _ENGINES.get(model.get("engine").text())
+    if engine is None:
+        model.get("engine").fail(f"expected one of {', '.join(_ENGINES)}")
+    return engine
 
 
 def _prompt(node: JsonNode) -> Prompt:

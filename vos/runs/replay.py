@@ -73,7 +73,7 @@ def replay_run(
     folder = OutputFolder(output)
     folder.check(overwrite=overwrite)
     place = find_video(run, video)
-    with cpu_threads(run.threads):
+    with cpu_threads(run):
         model = load_recorded_model(run, weights, device)
         job = recorded_job(run, place, run.script, output).masks_only()
         options = RunOptions(memory=run.memory, absence=run.absence, keep_snapshots=False, overwrite=overwrite)

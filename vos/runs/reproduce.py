@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError, VideoError
 from vos.prompts import PromptScript
@@ -42,13 +40,21 @@ def find_video(run: RecordedRun, moved_to: str | None) -> str:
 
 
 def load_recorded_model(run: RecordedRun, weights: Path | None, device: str | None) -> VideoModel:
-    """The model of a run, on its device or another one.
+    """The model of a run, with its engine and threads, on its device or another one.
 
     Raises:
         OutputError: The weights are others than those of the run.
         VosError: As `load_model`.
     """
-    model = load_model(run.model, device=device or run.device, weights=weights, short_side=run.short_side)
+    engine = run.engine if device is None or device == run.device else "auto"
+    model = load_model(
+        run.model,
+        device=device or run.device,
+        weights=weights,
+        short_side=run.short_side,
+        engine=engine,
+        threads=run.threads,
+    )
     if model.weights_sha256 != run.weights_sha256:
         which = "the weights of this version" if weights is None else str(weights)
         raise OutputError(
@@ -83,10 +89,14 @@ def recorded_job(run: RecordedRun, video: str, script: PromptScript, output: Pat
 
 
 @contextmanager
-def cpu_threads(count: int) -> Iterator[None]:
-    """Sets the threads of the network: sums that are split among others round differently."""
+def cpu_threads(run: RecordedRun) -> Iterator[None]:
+    """Puts PyTorch's threads back afterwards, which are set for the whole process when the model of a run is loaded."""
+    if run.engine != "torch":
+        yield
+        return
+    import torch
+
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
     try:
         yield
     finally:

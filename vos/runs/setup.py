@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-import torch
 
 from seem_model.video_model import VideoModel
 from vos.errors import PromptError
@@ -12,6 +11,7 @@ from vos.export import FORMATS
 from vos.prompts import PromptScript, Text
 from vos.resources.ram_budget import Buffers, Workload, fit_buffers
 from vos.resources.resident import resident_bytes
+from vos.resources.threads import vector_instructions
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import RunInputs, decoder_of, fingerprint
 from vos.runs.job import TrackJob
@@ -127,9 +127,10 @@ def _inputs(job: TrackJob, model: VideoModel, options: RunOptions, source: Frame
         script=job.script,
         model=model.name,
         weights_sha256=model.weights_sha256,
+        engine=model.engine,
         device=model.device,
-        threads=torch.get_num_threads(),
-        instructions=torch.backends.cpu.get_cpu_capability(),
+        threads=model.threads,
+        instructions=vector_instructions(),
         options={
             "short_side": model.short_side,
             "absent_below": absence.below,

@@ -73,6 +73,7 @@ def write_run(
             script=PromptScript((Box(1, 1, 9, 9, object_id=ids[0]),), names=names or {}),
             model="compact",
             weights_sha256="ab" * 32,
+            engine="onnxruntime",
             device="cpu",
             threads=1,
             instructions="AVX2",

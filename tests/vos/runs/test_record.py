@@ -34,6 +34,7 @@ def inputs(video: str = "-") -> RunInputs:
         script=PromptScript((Mask(BLOB, object_id=1, source="m.png"), Box(1, 1, 9, 9, object_id=3))),
         model="compact",
         weights_sha256="ab" * 32,
+        engine="onnxruntime",
         device="cpu",
         threads=1,
         instructions="AVX2",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seem_model.compact.video import input_sizes
+from seem_model.compact.view_sizes import input_sizes
 from vos.tracking.cuts import is_cut, signature_of
 from vos.tracking.sharing import share_views
 from vos.tracking.view import View
