@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FEATURES = ("mask_features", "mid", "context", "key", "stride8_key", "stride4_key")
 _STORED = ("value", "mask", "stride8_mask", "stride4_mask", "prompts")
 _PROMPT_PASSES = 2
+# Logit of a token that stands for nothing.
+_UNSEEN = -30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,9 +134,14 @@ class OnnxVideoModel:
         """Tokens of several lists of objects as those of one list."""
         if len(references) == 1:
             return references[0]
+        # Small grids have fewer cells than the sampler would take: what is filled up is not looked at.
+        longest = max(reference.tokens.shape[1] for reference in references)
+        filled = [(reference, (0, longest - reference.tokens.shape[1])) for reference in references]
         return OnnxReference(
-            np.concatenate([reference.tokens for reference in references]),
-            np.concatenate([reference.bias for reference in references]),
+            np.concatenate([np.pad(reference.tokens, ((0, 0), more, (0, 0))) for reference, more in filled]),
+            np.concatenate(
+                [np.pad(reference.bias, ((0, 0), more), constant_values=_UNSEEN) for reference, more in filled]
+            ),
         )
 
     def encode_memory(self, features: OnnxFeatures, masks: np.ndarray, *, pinned: bool) -> OnnxMemory:
@@ -209,7 +216,8 @@ class OnnxVideoModel:
         outputs = self._run(session, _STORED, {"context": context, "position": position, **inputs})
         stored = {name: value.numpy() for name, value in outputs.items()}
         keys = ViewKeys(
-            key=features.values["key"].numpy()[0],
+            # A copy, because the array only lives as long as the features do.
+            key=features.values["key"].numpy()[0].copy(),
             # Half precision halves snapshots and traffic; fine keys only choose among few candidates.
             stride8_key=features.values["stride8_key"].numpy()[0].astype(np.float16),
             stride4_key=features.values["stride4_key"].numpy()[0].astype(np.float16),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-
 from seem_model.video_model import VideoModel
 from vos.errors import PromptError
 from vos.export import FORMATS

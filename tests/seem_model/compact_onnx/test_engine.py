@@ -104,9 +104,7 @@ def test_both_engines_understand_prompts_alike(
     size = SIZES[0]
     marked = discs(2, size)
     prompts = [PromptMaps(marked[0], marked[1] * 0, kind), PromptMaps(marked[1] * 0.5, marked[0], PromptKind.STROKE)]
-    expected, found = (
-        model.masks_from_prompts(model.encode_images(pictures(1, size))[0], prompts) for model in models
-    )
+    expected, found = (model.masks_from_prompts(model.encode_images(pictures(1, size))[0], prompts) for model in models)
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
@@ -130,6 +128,19 @@ def test_views_encoded_together_are_those_encoded_alone(models: tuple[CompactVid
         assert alone.mask_size == features.mask_size
         for name, value in alone.values.items():
             np.testing.assert_allclose(features.values[name].numpy(), value.numpy(), atol=1e-5)
+
+
+def test_a_memory_stays_as_it_is_when_its_view_is_gone(models: tuple[CompactVideoModel, OnnxVideoModel]) -> None:
+    model, size = models[1], SIZES[0]
+    memories = [
+        model.encode_memory(view, discs(1, size), pinned=True) for view in model.encode_images(pictures(2, size))
+    ]
+    before = [{name: array.copy() for name, array in memory.to_arrays().items()} for memory in memories]
+    for number in range(5):
+        model.encode_images(pictures(3, size, seed=number))
+    for memory, arrays in zip(memories, before, strict=True):
+        for name, array in memory.to_arrays().items():
+            assert array.tobytes() == arrays[name].tobytes(), name
 
 
 def test_what_is_remembered_comes_back_from_arrays(models: tuple[CompactVideoModel, OnnxVideoModel]) -> None:
@@ -168,9 +179,7 @@ def test_the_same_call_gives_the_same_bytes_with_several_threads() -> None:
     views = [model.encode_images([picture])[0] for picture in pictures(3, size)]
     reference = model.encode_reference(views[0], masks)
     memory = [model.encode_memory(view, masks, pinned=not number) for number, view in enumerate(views)]
-    answers = {
-        model.decode(views[2], memory, reference, masks, shifts=None).mask_logits.tobytes() for _ in range(20)
-    }
+    answers = {model.decode(views[2], memory, reference, masks, shifts=None).mask_logits.tobytes() for _ in range(20)}
     assert len(answers) == 1
 
 
@@ -199,9 +208,9 @@ def test_other_weights_are_taken_from_a_file(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(b"\xff" * 64)
-    with pytest.raises(CheckpointError, match="damaged.safetensors: not a readable safetensors file"):
+    with pytest.raises(CheckpointError, match=r"damaged\.safetensors: not a readable safetensors file"):
         OnnxVideoModel.load(weights=damaged)
-    with pytest.raises(CheckpointError, match="missing.safetensors: no such weights file"):
+    with pytest.raises(CheckpointError, match=r"missing\.safetensors: no such weights file"):
         OnnxVideoModel.load(weights=tmp_path / "missing.safetensors")
     weights = {name: tensor.numpy() for name, tensor in CompactSEEM().state_dict().items()}
     path = tmp_path / "weights.safetensors"
