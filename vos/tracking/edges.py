@@ -105,7 +105,11 @@ def _guided_filter(guide: np.ndarray, source: np.ndarray, radius: int) -> np.nda
         (irb * c0 + igb * c1 + ibb * c2) / determinant,
     ]
     offset = mean_p - slopes[0] * mr - slopes[1] * mg - slopes[2] * mb
-    coefficients = mean(cv2.merge([*slopes, offset]))
-    coefficients = cv2.resize(coefficients, (width, height), interpolation=cv2.INTER_LINEAR)
-    result: np.ndarray = (coefficients[..., :3] * guide).sum(2) + coefficients[..., 3]
+    # Plane by plane: a sum over three interleaved colours takes three times as long.
+    planes = [cv2.resize(mean(x), (width, height), interpolation=cv2.INTER_LINEAR) for x in (*slopes, offset)]
+    result: np.ndarray = planes[0] * guide[..., 0]
+    for plane, colour in ((planes[1], guide[..., 1]), (planes[2], guide[..., 2])):
+        plane *= colour
+        result += plane
+    result += planes[3]
     return result
