@@ -13,6 +13,7 @@ from vos.cli.options import model_options
 
 if TYPE_CHECKING:
     from pipelines.fleet.batch import BatchOutcome
+    from vos.tracking.load_model import EngineName
 
 
 @click.command()
@@ -61,6 +62,7 @@ def batch(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
     absent_below: float,
     overlay: bool,
@@ -92,7 +94,7 @@ def batch(
 
     defaults = Defaults(
         output=output.absolute(),
-        model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side),
+        model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side, engine),
         absent_below=absent_below,
         overlay=overlay,
         contact_sheet=contact_sheet,

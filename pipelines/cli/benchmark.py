@@ -13,6 +13,7 @@ from vos.cli.options import model_options
 
 if TYPE_CHECKING:
     from pipelines.datasets.benchmark import BenchmarkOutcome
+    from vos.tracking.load_model import EngineName
 
 _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
 
@@ -69,6 +70,7 @@ def benchmark(
     model: str,
     weights: Path | None,
     device: str,
+    engine: EngineName,
     short_side: int | None,
     absent_below: float,
     fleet: FleetOptions,
@@ -102,7 +104,7 @@ def benchmark(
         prompt=prompt,  # type: ignore[arg-type]
         scribble=scribble,
         all_frames=all_frames,
-        model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side),
+        model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side, engine),
         absent_below=absent_below,
         threads=fleet.threads,
     )

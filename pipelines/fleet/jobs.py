@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from vos.prompts import PromptScript
+    from vos.tracking.load_model import EngineName
 
 # What a job's output folder holds before an attempt: nothing of a run, a part of this job, files of an earlier job.
 OutputState = Literal["empty", "resumable", "stale"]
@@ -47,6 +48,7 @@ class ModelSpec:
     weights: str | None = None
     device: str = "auto"
     short_side: int | None = None
+    engine: EngineName = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class JobSpec:
         # Nested values as lists, not by `dataclasses.asdict`: that copies everything and takes most of the time that a
         # long manifest needs.
         values["prompts"] = [prompt.values() for prompt in self.prompts]
-        values["model"] = (self.model.name, self.model.weights, self.model.device, self.model.short_side)
+        model = self.model
+        values["model"] = (model.name, model.weights, model.device, model.short_side, model.engine)
         if self.part is None:
             del values["part"]
         else:

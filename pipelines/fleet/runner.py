@@ -29,9 +29,8 @@ class JobRunner:
 
     def __init__(self, *, threads: int = 1) -> None:
         import cv2
-        import torch
 
-        torch.set_num_threads(threads)
+        self._threads = threads
         cv2.setNumThreads(threads)
         keep_freed_memory()
         self._loaded: tuple[ModelSpec, VideoModel] | None = None
@@ -106,6 +105,13 @@ class JobRunner:
             weights = None if spec.weights is None else Path(spec.weights)
             self._loaded = (
                 spec,
-                load_model(spec.name, device=spec.device, weights=weights, short_side=spec.short_side),
+                load_model(
+                    spec.name,
+                    device=spec.device,
+                    weights=weights,
+                    short_side=spec.short_side,
+                    engine=spec.engine,
+                    threads=self._threads,
+                ),
             )
         return self._loaded[1]
