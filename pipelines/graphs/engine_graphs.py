@@ -433,13 +433,15 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     prior = prior * g.weight(f"{name}.prior_weight") + pinned_prior * g.weight(f"{name}.pinned_prior_weight")
     offset = _twice(g, local.cut(1, c.mask_dim, c.mask_dim + 1) + prior)
     local = _twice(g, local.cut(1, 0, c.mask_dim))
-    early = (local * mask_features).reduce("Sum", 1) + offset  # (O, 1, H/4, W/4)
+    # A product with ones, because ReduceSum over channels is slower.
+    ones = g.constant(np.ones((1, c.mask_dim), np.float32))
+    size4 = g.op("Shape", offset)
+    early = g.op("Reshape", ones @ (local * mask_features).reshape(0, c.mask_dim, -1), size4) + offset
 
     queries = _decode_queries(g, x, early, tokens, token_bias, position)
     embedding = queries.cut(1, 0, 1)
     embedding = g.op("Relu", _linear(g, embedding, f"{name}.mask_embedding.0"))
     embedding = _linear(g, embedding, f"{name}.mask_embedding.2")  # (O, 1, mask_dim)
-    size4 = g.op("Shape", early)
     answer = early + g.op("Reshape", embedding @ mask_features.reshape(0, c.mask_dim, -1), size4)
 
     # Boundary head.

@@ -224,7 +224,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 def test_without_onnx_runtime_the_message_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingExtraError, match="pip install onnxruntime, or use --engine torch"):
+    with pytest.raises(MissingExtraError, match="pip install onnxruntime, or track with --engine torch"):
         OnnxVideoModel.load()
 
 

@@ -184,7 +184,12 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "counts": (lambda r: r["pts"].pop(), f"counts {FRAMES} frames, {FRAMES - 1} pts"),
     "hex": (lambda r: r["mask_crc32"].__setitem__(0, "xyz"), "$.mask_crc32[0]: expected eight"),
     "weights": (lambda r: r["model"].update(weights_sha256="ab" * 32), "SHA-256 abababababababab..., but the weights"),
-    "device": (lambda r: r["model"].update(device="cuda:77"), "--device cuda:77: not available"),
+    "device": (lambda r: r["model"].update(device="cuda:77", engine="torch"), "--device cuda:77: not available"),
+    "engine": (lambda r: r["model"].update(engine="abacus"), "$.model.engine: expected one of torch, onnxruntime"),
+    "engine and device": (
+        lambda r: r["model"].update(device="cuda:77", engine="onnxruntime"),
+        "--engine onnxruntime: computes on the CPU, not on cuda:77",
+    ),
     "standard input": (lambda r: r.update(input={"video": "-"}), "read only once"),
     "gone": (lambda r: r["input"].update(video="gone.mp4"), "gone.mp4: no such file; if the video of"),
     "size": (lambda r: r["input"].update(bytes=17), " bytes, was 17;"),
