@@ -59,7 +59,8 @@ class Sessions:
             import onnxruntime
         except ImportError as error:
             raise MissingExtraError(
-                f"the engine onnxruntime cannot be imported ({error}): pip install onnxruntime, or track with --engine torch"
+                f"the engine onnxruntime cannot be imported ({error}): pip install onnxruntime, "
+                "or track with --engine torch"
             ) from error
         self._runtime = onnxruntime
         self._threads = threads
