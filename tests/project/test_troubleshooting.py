@@ -44,7 +44,9 @@ def test_a_message_on_the_page_is_what_the_command_prints(
     with pytest.raises(SystemExit) as stopped:
         main([*shlex.split(command), "--quiet"])
     assert stopped.value.code in (1, 2)
-    assert capsys.readouterr().err.splitlines()[-1] == message
+    # `...` on the page stands for words of PyTorch's, which depend on its build.
+    expected = ".+".join(map(re.escape, message.split("..."))) if "(...)" in message else re.escape(message)
+    assert re.fullmatch(expected, capsys.readouterr().err.splitlines()[-1])
     assert [path.name for path in sorted(folder.iterdir())] == ["clip.mp4", "masks", "stroke.jpg"]
 
 

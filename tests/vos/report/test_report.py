@@ -140,7 +140,7 @@ def test_a_report_is_not_replaced_unasked_and_needs_its_video(run: Path, tmp_pat
     with pytest.raises(OutputError, match=r"r\.html: exists already; pass --overwrite"):
         write_report(run, output=path)
     assert path.read_text() == "mine"
-    with pytest.raises(VideoError, match="say with --video"):
+    with pytest.raises(VideoError, match="give its location with --video"):
         write_report(run, output=path, overwrite=True, video=str(tmp_path / "gone.mkv"))
     assert path.read_text() == "mine"
     with pytest.raises(OutputError, match="no such folder"):
