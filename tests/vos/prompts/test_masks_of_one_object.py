@@ -41,6 +41,7 @@ def test_one_object_is_the_same_object_in_forty_ways_of_writing_it(seed: int) ->
     rng = np.random.default_rng(seed)
     mask = random_object(rng, int(rng.integers(200, 380)), int(rng.integers(200, 380)))
     assert len(WAYS) >= 40
+    at_the_border = any(line.any() for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
     for way in WAYS:
         try:
             pixels, _ = read_way(way, mask)
@@ -48,6 +49,9 @@ def test_one_object_is_the_same_object_in_forty_ways_of_writing_it(seed: int) ->
             assert "\n" not in str(error)
             assert "mask.png" in str(error)
             assert way in REFUSED, f"{way} is refused: {error}"
+            continue
+        if way in REFUSED and at_the_border:
+            # Black at the border of the picture: nothing tells any more that the object is what is black.
             continue
         off = np.count_nonzero(pixels ^ mask)
         assert abs(int(pixels.sum()) - int(mask.sum())) <= 0.03 * mask.sum(), f"{way}: another area"
