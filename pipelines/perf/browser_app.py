@@ -17,7 +17,7 @@ from pipelines.perf.clips import write_clip
 from seem_model.video_model import VideoModel
 from vos.resources.resident import resident_bytes
 from vos.ui.app import create_app
-from vos.ui.model_thread import Engine
+from vos.ui.model_thread import ModelThread
 from vos.ui.security import TOKEN_HEADER, new_token
 from vos.ui.serve import bind, make_server
 from vos.ui.workspace import Places, Workspace
@@ -139,9 +139,9 @@ def _served(model: VideoModel, width: int, height: int, *, frames: int) -> Itera
         root = Path(folder)
         clip = root / "clip.mp4"
         write_clip(clip, width, height, frames, 1)
-        workspace = Workspace(Places(None, root, root), Engine(model))
+        workspace = Workspace(Places(None, root, root), ModelThread(model))
         token = new_token()
-        server = make_server(create_app(workspace, token=token), on_stop=workspace.board.close)
+        server = make_server(create_app(workspace, token=token), on_stop=workspace.feed.close)
         listening = bind("127.0.0.1", 0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="vos-server")
         thread.start()

@@ -69,7 +69,7 @@ def ui(
         raise UsageError(f"the browser app needs the package {package}: pip install 'seem-vos[ui]'") from error
     from vos.resources.allocator import keep_freed_memory
     from vos.tracking.load_model import load_model
-    from vos.ui.model_thread import Engine
+    from vos.ui.model_thread import ModelThread
     from vos.ui.security import is_loopback, new_token
     from vos.ui.workspace import Places, Workspace
 
@@ -77,12 +77,8 @@ def ui(
     keep_freed_memory()
     here = Path.cwd()
     places = Places(folder=folder, outputs=here, uploads=here / "vos_uploads")
-    workspace = Workspace(
-        places,
-        Engine(
-            load_model(model, device=device, weights=weights, short_side=short_side, engine=engine, threads=threads)
-        ),
-    )
+    loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine, threads=threads)
+    workspace = Workspace(places, ModelThread(loaded))
     try:
         if video is not None:
             workspace.open(video, output)
@@ -96,7 +92,7 @@ def ui(
             )
         click.echo(f"seem-vos is at  {address}")
         click.echo("Ctrl+C ends it; everything is saved.")
-        server = make_server(create_app(workspace, token=token, host=host), on_stop=workspace.board.close)
+        server = make_server(create_app(workspace, token=token, host=host), on_stop=workspace.feed.close)
         if browser:
             webbrowser.open(address)
         with suppress(KeyboardInterrupt):

@@ -6,7 +6,6 @@ The same state gives the same bytes, and a state that is loaded continues to the
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.numpy import save_file
 
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError
+from vos.files.atomic import replacing
 from vos.tracking.memory_bank import MemoryEntry
 from vos.tracking.target import SeenMask, Target, TrackerState
 from vos.tracking.view import View
@@ -69,13 +69,11 @@ def save_state(path: Path, state: TrackerState) -> None:
             for target in state.targets
         ],
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
-        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        save_file(contiguous, temporary, metadata={"state": json.dumps(meta)})
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary:
+            save_file(contiguous, temporary, metadata={"state": json.dumps(meta)})
+    except SafetensorError as error:
         raise OutputError(f"{path}: the snapshot cannot be written ({error})") from error
 
 

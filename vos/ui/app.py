@@ -100,14 +100,14 @@ class _Api:
         self._workspace = workspace
         self._tickets = Tickets()
 
-    # What there is
+    # State
 
     def state(self, request: Request) -> Response:
         return JSONResponse(self._workspace.view())
 
     async def events(self, request: Request) -> Response:
         async def lines() -> AsyncIterator[str]:
-            async for status in self._workspace.board.follow():
+            async for status in self._workspace.feed.follow():
                 yield json.dumps(status) + "\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
@@ -127,7 +127,7 @@ class _Api:
     def presence(self, request: Request) -> Response:
         return JSONResponse({"objects": self._workspace.session.presence()})
 
-    # What is said
+    # Edits
 
     async def edit(self, request: Request) -> Response:
         node = gesture_node(await _json_of(request))

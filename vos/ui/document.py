@@ -1,4 +1,4 @@
-"""What the user has said about a video, with undo: a prompt script, and the colours that objects have on the screen."""
+"""What the user edits, with undo: a prompt script, and the colours that objects have on the screen."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Document:
 
 
 def new_document() -> Document:
-    """One object, nothing said about it."""
+    """One object without a mark."""
     return Document(PromptScript(names={1: "Object 1"}))
 
 

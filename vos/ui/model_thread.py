@@ -11,7 +11,7 @@ from seem_model.video_model import VideoModel
 T = TypeVar("T")
 
 
-class Engine:
+class ModelThread:
     """Runs jobs with a model in a thread of its own, in the order in which they come."""
 
     def __init__(self, model: VideoModel) -> None:

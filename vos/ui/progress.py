@@ -11,7 +11,7 @@ RunState = Literal["idle", "running", "stopping"]
 _RATE_OVER = 20
 
 
-class Progress:
+class RunProgress:
     """How far a run is; a new one for every run and for every pause between two."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The work on one video: what is said, the first masks, propagation, and everything on disk at any moment."""
+"""The work on one video: its document, first masks, propagation, and all of it on disk at any moment."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from vos.ui.document import History, apply_edit
 from vos.ui.exports import export_masks
 from vos.ui.frames import FrameStore
 from vos.ui.gestures import Place
-from vos.ui.model_thread import Engine
+from vos.ui.model_thread import ModelThread
 from vos.ui.preview import EncodeCache, first_mask
-from vos.ui.progress import Progress
+from vos.ui.progress import RunProgress
 from vos.ui.run_masks import RunMasks, matches_on, script_key
 from vos.ui.session_folder import load_document, save_document
 from vos.ui.update import bring_up_to_date
@@ -42,7 +42,7 @@ class Session:
     Args:
         video: A video file or a folder of images.
         folder: Where masks, record and script go; may hold a former session or run of the same video.
-        engine: Computes.
+        model_thread: Computes.
         on_change: Called whenever `status` has changed.
 
     Raises:
@@ -51,10 +51,12 @@ class Session:
         PromptError: The script in it cannot be used.
     """
 
-    def __init__(self, video: Path, folder: OutputFolder, engine: Engine, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, video: Path, folder: OutputFolder, model_thread: ModelThread, on_change: Callable[[], None]
+    ) -> None:
         self.video = video
         self.folder = folder
-        self._engine = engine
+        self._model_thread = model_thread
         self._on_change = on_change
         self._lock = threading.RLock()
         self.frames = FrameStore(open_source(str(video)))
@@ -68,10 +70,10 @@ class Session:
             raise
         self._encoded: EncodeCache | None = None
         self._stop = threading.Event()
-        self._progress = Progress()
-        engine.submit(self._rehearse)
+        self._progress = RunProgress()
+        model_thread.submit(self._warm_up)
 
-    # What there is --------------------------------------------------------------------------------------------------
+    # State ----------------------------------------------------------------------------------------------------------
 
     def view(self) -> dict[str, Any]:
         """Everything the page needs when it opens."""
@@ -118,7 +120,7 @@ class Session:
     def _script(self) -> PromptScript:
         return self._history.document.script
 
-    # What is said ---------------------------------------------------------------------------------------------------
+    # Edits ----------------------------------------------------------------------------------------------------------
 
     @json_errors_as(PromptError)
     def edit(self, edit: JsonNode) -> dict[str, Any]:
@@ -170,7 +172,7 @@ class Session:
             if self._progress.state != "idle" or not prompts or is_current:
                 return tracked, "none" if tracked is None else "run"
             # Queued while nothing runs: never behind a propagation.
-            job = self._engine.submit(lambda model: self._first_mask(model, frame, prompts, tracked))
+            job = self._model_thread.submit(lambda model: self._first_mask(model, frame, prompts, tracked))
         return job.result(), "prompts"
 
     def warm(self, frame: int) -> None:
@@ -178,7 +180,7 @@ class Session:
         with self._lock:
             if self._progress.state != "idle":
                 return
-            job = self._engine.submit(lambda model: self._features(model).encode_whole(self.frames.rgb(frame)))
+            job = self._model_thread.submit(lambda model: self._features(model).encode_whole(self.frames.rgb(frame)))
         job.result()
 
     def _first_mask(
@@ -191,8 +193,8 @@ class Session:
             self._encoded = EncodeCache(model)
         return self._encoded
 
-    def _rehearse(self, model: VideoModel) -> None:
-        """The first call of a network is slow; nobody shall wait for it with a stroke on the screen."""
+    def _warm_up(self, model: VideoModel) -> None:
+        """Makes the first call of the network, which is slow, before a user waits for it."""
         width, height = self.frames.info.width, self.frames.info.height
         self._first_mask(model, 0, (Box(width * 0.25, height * 0.25, width * 0.75, height * 0.75),), None)
 
@@ -216,8 +218,8 @@ class Session:
                 if not self._script.prompts:
                     raise PromptError("mark an object first: paint a stroke over part of it")
                 self._stop = threading.Event()
-                self._progress = Progress(state="running", epoch=self._progress.epoch + 1, total=len(self.frames))
-                self._engine.submit(self._run)
+                self._progress = RunProgress(state="running", epoch=self._progress.epoch + 1, total=len(self.frames))
+                self._model_thread.submit(self._run)
         self._on_change()
         return self.run_view()
 
@@ -242,18 +244,18 @@ class Session:
         with self._lock:
             if self._progress.state != "idle" or self._masks.state(self._key) != "current":
                 raise UsageError("propagate first: the masks are not those of the marks yet")
-            job = self._engine.submit(lambda model: export_masks(self.folder, self.video, name))
+            job = self._model_thread.submit(lambda model: export_masks(self.folder, self.video, name))
         return job.result()
 
     def close(self) -> None:
         """Stops a run and waits for its end."""
         self.stop()
-        # The engine has one thread: when this job's turn comes, the run is over.
-        self._engine.submit(lambda model: None).exception()
+        # There is one thread: when this job's turn comes, the run is over.
+        self._model_thread.submit(lambda model: None).exception()
         self.frames.close()
 
     def _run(self, model: VideoModel) -> None:
-        """In the engine's thread: one run from its start to the record of how it ended."""
+        """In the model's thread: one run from its start to the record of how it ended."""
         message, is_failure = "", False
         try:
             message = self._track(model)
@@ -268,7 +270,7 @@ class Session:
                     self._masks.reload()
                 except OutputError as error:
                     message, is_failure = str(error), True
-                self._progress = Progress(epoch=self._progress.epoch + 1, message=message, is_failure=is_failure)
+                self._progress = RunProgress(epoch=self._progress.epoch + 1, message=message, is_failure=is_failure)
             self._on_change()
 
     def _track(self, model: VideoModel) -> str:

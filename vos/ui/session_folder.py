@@ -48,7 +48,7 @@ def video_of(folder: OutputFolder) -> Path:
 
 
 def load_document(folder: OutputFolder, video: Path) -> Document:
-    """What was said about a video in a folder; a new document where there is nothing.
+    """The document of a video in a folder; a new one where there is none.
 
     Raises:
         OutputError: The folder holds something else, or the run of another video.

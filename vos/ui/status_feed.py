@@ -11,7 +11,7 @@ from typing import Any
 _STATES_PER_SECOND = 12
 
 
-class Board:
+class StatusFeed:
     """A small dict of JSON values that one thread writes and many tabs follow.
 
     Only the newest state is kept, so that a slow tab costs no memory and never sees an old state late.
@@ -44,7 +44,7 @@ class Board:
         self.post()
 
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
-        """The state now, and again whenever it has changed; ends when the board is closed."""
+        """The state now, and again whenever it has changed; ends when the feed is closed."""
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
 

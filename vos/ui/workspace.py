@@ -13,10 +13,10 @@ from typing import Any
 from vos.errors import OutputError, UsageError, VideoError
 from vos.files.atomic import replacing
 from vos.runs.folder import OutputFolder
-from vos.ui.model_thread import Engine
+from vos.ui.model_thread import ModelThread
 from vos.ui.session import Session
 from vos.ui.session_folder import is_session, video_of
-from vos.ui.status_feed import Board
+from vos.ui.status_feed import StatusFeed
 from vos.video.images import IMAGE_FORMATS
 from vos.video.opening import VIDEO_SUFFIXES
 
@@ -45,13 +45,13 @@ class Workspace:
 
     Args:
         places: Where videos and sessions may be.
-        engine: Computes for all sessions.
+        model_thread: Computes for all sessions.
     """
 
-    def __init__(self, places: Places, engine: Engine) -> None:
-        self.board = Board()
+    def __init__(self, places: Places, model_thread: ModelThread) -> None:
+        self.feed = StatusFeed()
         self._places = places
-        self._engine = engine
+        self._model_thread = model_thread
         self._lock = threading.Lock()
         self._session: Session | None = None
         # Grows with every video that is opened: tabs notice that theirs is gone.
@@ -93,7 +93,7 @@ class Workspace:
             if folder is None:
                 name = video.resolve().name if video.is_dir() else video.stem
                 folder = OutputFolder(self._places.outputs / f"{name}_vos")
-            session = Session(video, folder, self._engine, self._tell)
+            session = Session(video, folder, self._model_thread, self._tell)
             former, self._session = self._session, session
             self._number += 1
         if former is not None:
@@ -177,17 +177,17 @@ class Workspace:
 
     def close(self) -> None:
         """Stops what runs; what is done is kept."""
-        self.board.close()
+        self.feed.close()
         with self._lock:
             session, self._session = self._session, None
         if session is not None:
             session.close()
-        self._engine.close()
+        self._model_thread.close()
 
     def _tell(self) -> None:
         session = self._session
         status = {"document": None, "run": None} if session is None else session.status()
-        self.board.post(session=self._number, **status)
+        self.feed.post(session=self._number, **status)
 
 
 def _kind_of(path: Path) -> str | None:

@@ -17,7 +17,7 @@ from seem_model.video_model import VideoModel
 from tests.vos.scenes import moving_shapes
 from vos.tracking.load_model import load_model
 from vos.ui.app import create_app
-from vos.ui.model_thread import Engine
+from vos.ui.model_thread import ModelThread
 from vos.ui.security import TOKEN_HEADER
 from vos.ui.workspace import Places, Workspace
 from vos.video import VideoEncoder
@@ -54,7 +54,7 @@ class App:
     def __init__(self, root: Path, *, folder: Path | None = None) -> None:
         self.root = root
         places = Places(folder=folder, outputs=root, uploads=root / "uploads")
-        self.workspace = Workspace(places, Engine(small_model()))
+        self.workspace = Workspace(places, ModelThread(small_model()))
         self.client = TestClient(
             create_app(self.workspace, token=TOKEN),
             base_url="http://127.0.0.1:8000",
