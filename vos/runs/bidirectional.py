@@ -122,7 +122,7 @@ class _PassProgress:
 
 
 def forward_job(job: TrackJob, plan: TrackingPlan) -> TrackJob:
-    """The forward pass of a job as a job of its own: what it is told there, and masks only."""
+    """The forward pass of a job as a job of its own: its prompts and removals, and masks only."""
     prompts = [replace(prompt, direction="forward") for frame in sorted(plan.prompts) for prompt in plan.prompts[frame]]
     removals = [Removal(i, frame) for frame in sorted(plan.removals) for i in plan.removals[frame]]
     script = PromptScript(tuple(prompts), tuple(removals))

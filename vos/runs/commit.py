@@ -1,8 +1,8 @@
-"""Puts a finished correction in the place of what it corrects: all of it or, after a kill, all of it a little later.
+"""Puts a finished correction in the place of what it corrects: all of it at once or, after a kill, on the next access.
 
 A correction is made in a folder of its own inside the run's folder, laid out as a run (`OUT/correction/`). When it is
-complete, one file is written there that says so. From then on it only remains to rename files, and whoever opens the
-run next finishes that, as a database does with its journal. Without that file the run is as it was.
+complete, a file is written there that says so. From then on only renames remain, and whatever reads the run next
+finishes them, as a database does with its journal. Without that file the run is as it was.
 """
 
 from __future__ import annotations

@@ -34,14 +34,14 @@ from vos.tracking.windows import WindowPolicy
 
 @dataclass(frozen=True, slots=True)
 class CorrectionReport:
-    """What a correction took and did.
+    """What a correction did, and what it cost.
 
     Attributes:
-        frames_recomputed: Frames whose masks were made anew.
-        first, last: The range that they lie in; None if there is none.
+        frames_recomputed: Frames whose masks were recomputed.
+        first, last: The first and the last of them; None if there is none.
         frames_tracked: Frames that the tracker has seen for it: also those between the snapshot that it started from
-            and the first of the range.
-        frames_changed: Frames whose masks are not what they were.
+            and `first`.
+        frames_changed: Frames whose masks have changed.
         outcome: Of the run as it is now; of the correction if it was interrupted.
     """
 
@@ -68,7 +68,7 @@ def correct_run(
     options: RunOptions | None = None,
     observer: Observer | None = None,
 ) -> CorrectionReport:
-    """Adds prompts and removals to a run, finished or broken off, and tracks again what they affect.
+    """Adds prompts and removals to a run, finished or interrupted, and tracks again what they affect.
 
     The corrections are merged into the run's script by the rules of `PromptScript.merge`.
 
@@ -110,7 +110,7 @@ def revise_run(
     options: RunOptions | None = None,
     observer: Observer | None = None,
 ) -> CorrectionReport:
-    """Makes a run into one of another script; frames before the first difference keep their masks.
+    """Turns a run into one of another script; frames before the first difference keep their masks.
 
     As `correct_run`, but `script` replaces the run's script, so that prompts can also be taken back.
     """

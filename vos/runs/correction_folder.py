@@ -1,4 +1,4 @@
-"""The folder that a correction is made in: a broken-off run of the new script that has what stays of the old one."""
+"""The folder in which a correction is made: an interrupted run of the new script, with what stays of the old."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def first_change(before: TrackingPlan, after: TrackingPlan) -> int | None:
 def prepare_correction(
     folder: OutputFolder, run: RecordedRun, job: TrackJob, entries: Sequence[JournalEntry], first: int | None
 ) -> None:
-    """Makes the output of `job` a broken-off run of its script, with the forward pass of `run` before frame `first`.
+    """Makes the output of `job` an interrupted run of its script, with the forward pass of `run` before frame `first`.
 
-    Where a former call for the same script has left one, that one stays.
+    If an earlier call for the same script has left such a run, it is kept.
 
     Args:
         folder: The folder of the run to correct.
         run: Its record.
         job: The run of the new script.
         entries: The journal of the old run's forward pass.
-        first: Where the forward pass has to be made anew; None for nowhere.
+        first: The first frame that the forward pass has to track again; None if there is none.
 
     Raises:
-        OutputError: A mask to be kept is not the one that the run wrote, or a file cannot be written.
+        OutputError: A mask to keep is not the one that the run wrote, or a file cannot be written.
     """
     target = job.folder
     if target.is_started() and read_recorded_run(target.root).script == job.script:
@@ -81,7 +81,7 @@ def prepare_correction(
         for path in folder.passes.glob("back_*/*"):
             make_folder(target.passes / path.parent.name)
             _link(path, target.passes / path.parent.name / path.name)
-    # Last: without it there is no run here, and all this is done again.
+    # Last: without this file there is no run here, and the next call starts over.
     make_folder(target.root)
     keep_references(target.root, job.script.prompts)
     write_json(target.record, members)
@@ -99,7 +99,7 @@ def _copy_whole(folder: OutputFolder, target: OutputFolder, members: dict[str, A
 def _keep_forward(
     base: OutputFolder, target: OutputFolder, kept: Sequence[JournalEntry], job: TrackJob, members: dict[str, Any]
 ) -> None:
-    """Masks, journal and snapshots of the frames that stay, and the record of a run that has made only these."""
+    """Masks, journal and snapshots of the frames that stay, and the record of a run that got no further."""
     make_folder(target.masks)
     make_folder(target.snapshots)
     for entry in kept:

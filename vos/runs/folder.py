@@ -1,4 +1,4 @@
-"""The folder of one run: what lies where, when it may be written, and how it is cleared."""
+"""The folder of one run: its files, when it may be written, and how it is cleared."""
 
 from __future__ import annotations
 

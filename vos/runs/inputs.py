@@ -39,7 +39,7 @@ class RunInputs:
         video: As the user named it.
         fingerprint: `fingerprint` of its files; empty for what can be read only once.
         decoder: What turns the video into frames, with the versions that can change a pixel.
-        script: What was said about the objects. Names change no mask.
+        script: All prompts, removals and names; names change no mask.
         model, weights_sha256, engine, device: Which network, what computes it and where.
         threads: CPU threads of the network. Sums that are split differently round differently.
         instructions: Vector instructions of the CPU that the network uses, for the same reason.
@@ -75,7 +75,7 @@ class RunInputs:
                 "instructions": self.instructions,
             },
             "options": self.options,
-            # Tracking draws no random numbers; a model that does shall say so here.
+            # Tracking draws no random numbers; a model that does must record its seed here.
             "seed": None,
             "outputs": self.outputs,
             "versions": {"seem-vos": __version__, "python": platform.python_version(), **_package_versions()},
@@ -88,7 +88,7 @@ class RunInputs:
 
 
 def reference_name(prompt: Prompt) -> str:
-    """Name of the file beside run.json that keeps a referring image; empty for other prompts."""
+    """Name of the file next to run.json that holds a reference image; empty for other prompts."""
     if not isinstance(prompt, ReferenceImage):
         return ""
     digest = hashlib.sha256(repr(prompt.image.shape).encode() + prompt.image.tobytes()).hexdigest()
@@ -96,7 +96,7 @@ def reference_name(prompt: Prompt) -> str:
 
 
 def keep_references(folder: Path, prompts: Iterable[Prompt]) -> None:
-    """Writes the referring images that run.json names. Raises OutputError when one cannot be written."""
+    """Writes the reference images that run.json names. Raises OutputError when one cannot be written."""
     for prompt in prompts:
         if isinstance(prompt, ReferenceImage) and not (folder / reference_name(prompt)).exists():
             with replacing(folder / reference_name(prompt)) as temporary:

@@ -69,7 +69,7 @@ class TrackJob:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended that did not fail.
+    """The outcome of a run that did not fail.
 
     Attributes:
         frames: Masks in the output.

@@ -58,7 +58,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What can be trusted of a journal.
+    """The part of a journal that can be trusted.
 
     Attributes:
         entries: Frames 0, 1, 2 ... without a gap.

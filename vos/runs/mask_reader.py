@@ -24,7 +24,7 @@ from vos.runs.recorded import recorded_source_options
 from vos.video import Frame, FrameSource, VideoInfo, open_source
 from vos.video.images import ImageFolderSource
 
-# What stands for a picture where nobody asked for one: a sink that looks at it fails, it does not paint black.
+# Stands for the picture where none was asked for: a sink that looks at it fails instead of painting black.
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""How a run is carried out, and who follows it: what every way into a run takes."""
+"""How a run is carried out and who follows it: parameters of every call that starts a run."""
 
 from __future__ import annotations
 

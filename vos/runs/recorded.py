@@ -46,7 +46,7 @@ class RecordedRun:
         video: As the user named it then.
         fingerprint: Size and SHA-256 of its bytes; empty if it could be read only once.
         source_options: Keyword arguments of `open_source`.
-        script: What was said about the objects, prompts with their content.
+        script: Prompts with their content, removals and names.
         model, weights_sha256, short_side, engine, device, threads: The network, what computed it and where.
         memory: Which frames were remembered.
         absence: What happened to objects out of view.
@@ -163,11 +163,11 @@ def _script(root: JsonNode) -> PromptScript:
     try:
         return PromptScript(
             tuple(_prompt(node) for node in root.get("prompts").items()),
-            # Records of the first versions have no removals.
+            # Records of early versions have no removals.
             tuple(_removal(node) for node in root.get("removals").items()) if root.has("removals") else (),
             read_names(root),
         )
-    except PromptError as error:  # prompts are read as those of a script are
+    except PromptError as error:  # the entries are read by the reader of prompt scripts
         raise OutputError(f"{error}{_DAMAGED}") from error
 
 

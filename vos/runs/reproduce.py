@@ -70,7 +70,7 @@ def recorded_job(run: RecordedRun, video: str, script: PromptScript, output: Pat
     Args:
         run: The run.
         video: Where its video is now.
-        script: What is said about the objects.
+        script: Prompts, removals and names of the new run.
         output: Where the new run goes.
     """
     outputs = run.members["outputs"]

@@ -1,4 +1,4 @@
-"""What a former run has left in a folder: where to go on from, and its finished frames read back from their masks."""
+"""What an earlier run has left in a folder: where to continue, and its finished frames read back from their masks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Claim:
 
     Attributes:
         is_new: Whether it was made for this run.
-        is_resumed: Whether a former run of the same inputs is there to go on with.
+        is_resumed: Whether it holds an earlier run of the same inputs, which this one continues.
         finished: The outcome of that run if it has nothing left to do.
     """
 
@@ -81,7 +81,7 @@ class ResumePoint:
 
 
 def check_same_inputs(folder: OutputFolder, record: dict[str, Any], inputs: RunInputs) -> None:
-    """Makes sure that a run would go on as it began.
+    """Makes sure that a run would continue as it began.
 
     Raises:
         VideoError: The video can only be read once.
@@ -123,7 +123,7 @@ def find_resume_point(folder: OutputFolder, model: VideoModel) -> ResumePoint:
 
 
 class FinishedFrames:
-    """Results of frames that a former run has written, read back from their masks.
+    """Results of frames that an earlier run has written, read back from their masks.
 
     Args:
         folder: The run's folder.
@@ -135,7 +135,7 @@ class FinishedFrames:
         self._entries = entries
 
     def recall(self, frame: Frame) -> FrameResult:
-        """The result that the former run had for this frame.
+        """The result that the earlier run had for this frame.
 
         Raises:
             VideoError: The frame is shown at another time than it was then.

@@ -1,4 +1,4 @@
-"""What is settled before the first frame of a run: checked prompts, buffers that fit into memory, recorded inputs."""
+"""What is settled before the first frame of a run: prompts are checked, buffers fit into memory, inputs are named."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vos.video.images import ImageFolderSource
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunSetup:
-    """All that a run is made from.
+    """Everything that a run needs before its first frame.
 
     Attributes:
         job: What to track and what to write.

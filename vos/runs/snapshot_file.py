@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError
-from vos.files.atomic import replacing
+from vos.files.atomic import write_bytes
 from vos.tracking.memory_bank import MemoryEntry
 from vos.tracking.target import SeenMask, Target, TrackerState
 from vos.tracking.view import View
@@ -70,11 +70,8 @@ def save_state(path: Path, state: TrackerState) -> None:
         ],
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    try:
-        with replacing(path) as temporary:
-            save_file(contiguous, temporary, metadata={"state": json.dumps(meta)})
-    except SafetensorError as error:
-        raise OutputError(f"{path}: the snapshot cannot be written ({error})") from error
+    # Not `save_file`: it writes to a temporary name of its own choice, which a kill leaves behind.
+    write_bytes(path, save(contiguous, metadata={"state": json.dumps(meta)}))
 
 
 def load_state(path: Path, model: VideoModel) -> TrackerState:

@@ -1,6 +1,6 @@
 """Re-checks finished work against its clip: the frame contract, the checksums and the run record.
 
-The clip is decoded again, the masks are read again; nothing is believed because a run said so.
+The clip is decoded again and the masks are read again; the record is not taken at its word.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ class RunWriter:
 
     Args:
         setup: The run.
-        is_new: Whether its folder was made for it, and goes if nothing comes of the run.
-        finished: Journal entries of the frames that a former process has written; they come first again.
-        tracker: What makes the results, if its state is to be kept.
+        is_new: Whether its folder was made for it, so that it is removed if the run yields nothing.
+        finished: Journal entries of frames that an earlier process has written; their results come first again.
+        tracker: The tracker that makes the results, for snapshots of its state; None for none.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RunWriter:
 
         Args:
             results: From the first frame on.
-            observer: Is told of every frame, and may stop the run.
+            observer: Follows the run and may stop it.
         """
         source, folder = self._setup.source, self._setup.folder
         self._sinks.open(source.info)

@@ -30,7 +30,7 @@ _MAX_LINE_POINTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which object a gesture speaks of, and where.
+    """Which object a gesture is about, and where.
 
     Attributes:
         object_id: The object.
@@ -60,9 +60,9 @@ def gesture_node(value: Any) -> JsonNode:
 
 
 def direction_at(script: PromptScript, object_id: int, frame: int) -> Direction:
-    """Where the object's prompts on a frame lead, or a new one would.
+    """The direction of the object's prompts on a frame, or of a new one.
 
-    The first mark of an object speaks for the whole video; a later one corrects what comes after it.
+    The first mark of an object applies to the whole video; a later one corrects what comes after it.
     """
     own = [prompt for prompt in script.prompts if prompt.object_id == object_id]
     here = next((prompt.direction for prompt in own if prompt.frame == frame), None)
@@ -208,7 +208,7 @@ def _put(script: PromptScript, prompt: Prompt) -> PromptScript:
         prompts[slots[0]] = prompt
     else:
         prompts.append(prompt)
-    # A mark on the frame where the object was said to end brings it back there.
+    # A mark on the frame where the object ends brings it back there.
     removals = tuple(r for r in script.removals if (r.object_id, r.frame) != key[:2])
     return replace(script, prompts=tuple(prompts), removals=removals)
 

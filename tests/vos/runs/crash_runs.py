@@ -1,6 +1,6 @@
 """Runs that come to a bad end, each in a process of its own: killed at a chosen write, or out of disk.
 
-`python doomed_runs.py FILE` reads a list of `DoomedRun` as JSON and prints one line per run: how it ended. One process
+`python crash_runs.py FILE` reads a list of `CrashRun` as JSON and prints one line per run: how it ended. One process
 loads the model and forks before anything is computed, so a run costs no start of an interpreter.
 """
 
@@ -20,12 +20,12 @@ SHORT_SIDE = 64
 
 
 @dataclass(frozen=True)
-class DoomedRun:
+class CrashRun:
     """One run.
 
     Attributes:
         video, mask, output: Paths.
-        doom: What ends it: (`before` or `after`, file name, n): SIGKILL around the n-th time that a file gets this
+        crash_at: What ends it: (`before` or `after`, file name, n): SIGKILL around the n-th time that a file gets this
             name. (`within`, `journal`, n): SIGKILL when half of the n-th line is written. (`limit`, ``, n): no file
             may grow beyond n bytes.
         resume: Whether it goes on with what is in `output`.
@@ -35,14 +35,14 @@ class DoomedRun:
     video: str
     mask: str
     output: str
-    doom: tuple[str, str, int]
+    crash_at: tuple[str, str, int]
     resume: bool = False
     snapshot_every: int = 4
 
 
-def end_runs(runs: Sequence[DoomedRun], folder: Path) -> list[str]:
+def run_until_crash(runs: Sequence[CrashRun], folder: Path) -> list[str]:
     """Carries out runs; returns `killed`, `done`, or the error, for each."""
-    plan = folder / "doomed.json"
+    plan = folder / "crashes.json"
     plan.write_text(json.dumps([asdict(run) for run in runs]))
     root = Path(__file__).parents[3]
     done = subprocess.run(
@@ -111,12 +111,12 @@ def _main(plan: Path) -> None:
 
     model = load_model("compact", device="cpu", short_side=SHORT_SIDE)
     for value in json.loads(plan.read_text()):
-        run = DoomedRun(**value)
+        run = CrashRun(**value)
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
             said = "done"
-            _arm(Path(run.output) / "journal.jsonl", *run.doom)
+            _arm(Path(run.output) / "journal.jsonl", *run.crash_at)
             try:
                 job = TrackJob(run.video, PromptScript(tuple(read_masks(run.mask))), Path(run.output), overlay=True)
                 options = RunOptions(resume=run.resume, snapshot_every=run.snapshot_every, keep_snapshots=False)

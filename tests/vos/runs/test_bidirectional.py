@@ -1,4 +1,4 @@
-"""Prompts that speak for the frames before them: backward passes, put together with the forward pass."""
+"""Prompts that apply to the frames before them: backward passes, put together with the forward pass."""
 
 from __future__ import annotations
 

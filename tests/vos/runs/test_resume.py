@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from seem_model.video_model import VideoModel
-from tests.vos.runs.crash_runs import SHORT_SIDE, DoomedRun, end_runs
+from tests.vos.runs.crash_runs import SHORT_SIDE, CrashRun, run_until_crash
 from tests.vos.runs.folder_contents import hashes
 from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos.cli.main import main
@@ -117,18 +117,18 @@ class Wrecks:
 def wrecks(clip: Path, mask: Path, tmp_path_factory: pytest.TempPathFactory) -> Wrecks:
     """All of them at once, because the start of a process takes longer than such a run."""
     root = tmp_path_factory.mktemp("wrecks")
-    dooms = {name: dooms for name, (dooms, _) in KILLS.items()} | {MIDWAY: [("after", "00010.png", 1)]}
+    crashes = {name: crashes for name, (crashes, _) in KILLS.items()} | {MIDWAY: [("after", "00010.png", 1)]}
     plan = [
-        DoomedRun(str(clip), str(mask), str(root / name), doom, resume=number > 0, snapshot_every=EVERY)
-        for name, own in dooms.items()
-        for number, doom in enumerate(own)
+        CrashRun(str(clip), str(mask), str(root / name), crash_at, resume=number > 0, snapshot_every=EVERY)
+        for name, own in crashes.items()
+        for number, crash_at in enumerate(own)
     ]
     plan += [
-        DoomedRun(str(clip), str(mask), str(root / name), ("limit", "", size), snapshot_every=every)
+        CrashRun(str(clip), str(mask), str(root / name), ("limit", "", size), snapshot_every=every)
         for name, (size, every, _) in LIMITS.items()
     ]
     endings: dict[str, list[str]] = {}
-    for run, ending in zip(plan, end_runs(plan, root), strict=True):
+    for run, ending in zip(plan, run_until_crash(plan, root), strict=True):
         endings.setdefault(Path(run.output).name, []).append(ending)
     return Wrecks(root, endings)
 
@@ -137,8 +137,8 @@ def wrecks(clip: Path, mask: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_run_killed_at_any_moment_resumes_to_the_same_bytes(
     moment: str, clip: Path, mask: Path, model: VideoModel, undisturbed: dict[str, str], wrecks: Wrecks
 ) -> None:
-    dooms, goes_on_at = KILLS[moment]
-    assert wrecks.endings[moment] == ["killed"] * len(dooms)
+    crashes, goes_on_at = KILLS[moment]
+    assert wrecks.endings[moment] == ["killed"] * len(crashes)
     outcome = resumed(clip, mask, wrecks.root / moment, model)
     assert (outcome.resumed_at, outcome.frames) == (goes_on_at, FRAMES)
     assert hashes(wrecks.root / moment) == undisturbed

@@ -11,9 +11,9 @@ const clearMarks = document.getElementById("clear-marks");
 const direction = document.getElementById("direction");
 
 const DIRECTIONS = [
-  { name: "backward", label: "◀ Before", title: "These marks speak for the frames before this one" },
-  { name: "both", label: "Both", title: "These marks speak for the frames before and after this one" },
-  { name: "forward", label: "After ▶", title: "These marks speak for the frames after this one" },
+  { name: "backward", label: "◀ Before", title: "These marks apply to the frames before this one" },
+  { name: "both", label: "Both", title: "These marks apply to the frames before and after this one" },
+  { name: "forward", label: "After ▶", title: "These marks apply to the frames after this one" },
 ];
 
 /** Changes the document on the server and takes over what it has become. */
