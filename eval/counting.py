@@ -11,7 +11,7 @@ from eval.measures import tolerance_radius
 
 _PREDICTED, _TRUE, _BOTH = np.uint8(1), np.uint8(2), np.uint8(3)
 
-COUNTS = 6
+COUNTS = 7
 """Rows of a count array, in the order of the fields of `MaskCounts`."""
 
 
@@ -19,7 +19,7 @@ def count_by_id(prediction: FrameMasks, truth: FrameMasks, ids: tuple[int, ...])
     """Compares each object with the prediction of the same id.
 
     Returns:
-        (6, len(ids)) int64, rows in the order of the fields of `MaskCounts`.
+        (7, len(ids)) int64, rows in the order of the fields of `MaskCounts`.
     """
     counts = np.zeros((COUNTS, len(ids)), np.int64)
     radius = tolerance_radius(*truth.shape)
@@ -32,7 +32,7 @@ def count_by_id(prediction: FrameMasks, truth: FrameMasks, ids: tuple[int, ...])
 
 
 def _count_one(planes: np.ndarray, radius: int) -> tuple[int, ...]:
-    """The six counts of one object; `planes` has its prediction in bit 0 and its ground truth in bit 1.
+    """The counts of one object; `planes` has its prediction in bit 0 and its ground truth in bit 1.
 
     Both masks go through the same boundary and the same dilation at once.
     """
@@ -45,6 +45,7 @@ def _count_one(planes: np.ndarray, radius: int) -> tuple[int, ...]:
         cv2.countNonZero(edges & _TRUE),
         cv2.countNonZero(_up(edges) & near & _TRUE),
         cv2.countNonZero(edges & _up(near) & _TRUE),
+        cv2.countNonZero(planes & _TRUE),
     )
 
 
@@ -58,7 +59,7 @@ def count_all_pairs(prediction: FrameMasks, truth: FrameMasks, proposals: int, o
     """Compares every proposal 1..`proposals` with every object 1..`objects`.
 
     Returns:
-        (6, proposals, objects) int64, rows in the order of the fields of `MaskCounts`.
+        (7, proposals, objects) int64, rows in the order of the fields of `MaskCounts`.
     """
     counts = np.zeros((COUNTS, proposals, objects), np.int64)
     window = window_of(prediction.support() | truth.support())
@@ -82,6 +83,7 @@ def count_all_pairs(prediction: FrameMasks, truth: FrameMasks, proposals: int, o
                     np.broadcast_to(edges[1][None, :], (n, m)),
                     count_pairs(predicted_edge, true_near, n, m),
                     count_pairs(predicted_near, true_edge, n, m),
+                    np.broadcast_to(areas[1][None, :], (n, m)),
                 ]
             )
     return counts

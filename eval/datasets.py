@@ -12,9 +12,11 @@ from eval.headlines import (
     davis_headline,
     lvos_headline,
     mean_headline,
+    mosev2_headline,
     vost_headline,
     youtube_vos_headline,
 )
+from eval.mosev2 import plan_mosev2
 from eval.plan import Planner
 from eval.youtube_vos import plan_youtube_vos
 
@@ -42,6 +44,7 @@ DATASETS: dict[str, Dataset] = {
     "davis17-unsupervised": Dataset("DAVIS-2017, unsupervised", plan_davis17_unsupervised, davis_headline),
     "youtube-vos": Dataset("YouTube-VOS 2018 and 2019", plan_youtube_vos, youtube_vos_headline, "train"),
     "mose": Dataset("MOSE v1", plan_mose, mean_headline, "train"),
+    "mosev2": Dataset("MOSEv2", plan_mosev2, mosev2_headline, "train"),
     "lvos": Dataset("LVOS, semi-supervised", plan_lvos, lvos_headline, "valid"),
     "sav": Dataset("SA-V", plan_sav, mean_headline),
     "vost": Dataset("VOST", plan_vost, vost_headline),

@@ -30,7 +30,7 @@ def plan_vost(request: PlanRequest) -> EvaluationPlan:
 def plan_mose(request: PlanRequest) -> EvaluationPlan:
     """MOSE, version 1: frames and objects as in DAVIS-2017, sequences from the folders."""
     root = split_root(request)
-    plan = plan_from_first_frames(request, _folders(root, _subfolders(request, root / "Annotations")))
+    plan = plan_from_first_frames(request, _folders(root, subfolders(request, root / "Annotations")))
     note = "MOSE: the code of the scoring server is not public; scored by the rules of DAVIS-2017"
     return EvaluationPlan(plan.sequences, (note, *plan.notes))
 
@@ -77,7 +77,7 @@ def plan_sav(request: PlanRequest) -> EvaluationPlan:
     """
     root = request.root / "Annotations_6fps"
     sequences = []
-    for name in _subfolders(request, root):
+    for name in subfolders(request, root):
         folders = sorted(path for path in (root / name).iterdir() if path.is_dir())
         if not folders:
             raise DatasetError(f"{root / name}: no object folder (000, 001, ...)")
@@ -100,7 +100,7 @@ def plan_folder(request: PlanRequest) -> EvaluationPlan:
     object; otherwise 255 is void and excluded.
     """
     single = next(iter(sorted(request.root.glob("*.png"))), None) is not None
-    names = ("",) if single else _subfolders(request, request.root)
+    names = ("",) if single else subfolders(request, request.root)
     sequences, notes = [], []
     for name in names:
         folder = request.root / name
@@ -193,7 +193,7 @@ def _folders(root: Path, names: tuple[str, ...]) -> list[tuple[str, Path, int]]:
     return [(name, root / "Annotations" / name, 0) for name in names]
 
 
-def _subfolders(request: PlanRequest, folder: Path) -> tuple[str, ...]:
+def subfolders(request: PlanRequest, folder: Path) -> tuple[str, ...]:
     names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
     if not names:
         raise DatasetError(f"{folder}: no sequence (a folder of PNG masks) found; check --root and --split")

@@ -9,6 +9,7 @@ import numpy as np
 
 from eval.report import ObjectScores, Report
 from eval.statistics import Statistics
+from eval.visibility import Runs, find_runs, mean_over_runs
 
 Headline = Callable[[Report], tuple[tuple[str, float], ...]]
 
@@ -34,6 +35,33 @@ def davis_columns(j: Statistics, f: Statistics) -> tuple[tuple[str, float], ...]
 def mean_headline(report: Report) -> tuple[tuple[str, float], ...]:
     """J&F, J and F, means over objects."""
     return (("J&F", report.j_and_f), ("J", report.j.mean), ("F", report.f.mean))
+
+
+def mosev2_headline(report: Report) -> tuple[tuple[str, float], ...]:
+    """The columns of the MOSEv2 scorer: means over objects, of absences and returns over the objects that have any."""
+    classic = float(
+        np.mean([np.mean(item.series.classic_f) for item in report.objects if item.series.classic_f is not None])
+    )
+    return (
+        ("J&F_new", report.j_and_f),
+        ("J", report.j.mean),
+        ("F_new", report.f.mean),
+        ("disappear-J&F_new", _mean_over_runs(report, lambda runs: runs.absences)),
+        ("reappear-J&F_new", _mean_over_runs(report, lambda runs: runs.returns)),
+        ("F", classic),
+        ("J&F", (report.j.mean + classic) / 2),
+    )
+
+
+def _mean_over_runs(report: Report, choose: Callable[[Runs], tuple[range, ...]]) -> float:
+    """Mean of J and F in some runs of frames, over objects; nan if no object has such a run."""
+    found = []
+    for item in report.objects:
+        runs = choose(find_runs(item.series.area == 0))
+        j, f = mean_over_runs(item.series.j, runs), mean_over_runs(item.series.f, runs)
+        if j is not None and f is not None:
+            found.append((j, f))
+    return float(np.mean(np.mean(found, axis=0))) if found else float("nan")
 
 
 def vost_headline(report: Report) -> tuple[tuple[str, float], ...]:

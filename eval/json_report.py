@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from eval.report import ObjectScores, Report
+from eval.sizes import scores_by_size
 from eval.statistics import Statistics
 
 FORMAT_VERSION = 1
@@ -30,6 +32,7 @@ def report_json(report: Report) -> str:
             }
             for item in report.sequences
         ],
+        "sizes": [asdict(item) for item in scores_by_size([item.series for item in report.objects])],
         "objects": [_object(item) for item in report.objects],
         "notes": list(report.notes),
         "missing": list(report.missing),
@@ -48,9 +51,11 @@ def _object(item: ObjectScores) -> dict[str, Any]:
         "J&F": _finite(item.j_and_f),
         "J": _statistics(item.j),
         "F": _statistics(item.f),
+        "Dice": float(series.dice.mean()),
         "frames": list(series.stems),
         "J_per_frame": series.j.tolist(),
         "F_per_frame": series.f.tolist(),
+        "area_per_frame": series.area.tolist(),
     }
 
 

@@ -27,6 +27,7 @@ class MaskCounts:
         true_boundary: Boundary pixels of the ground truth.
         predicted_matched: Boundary pixels of the prediction near a boundary pixel of the ground truth.
         true_matched: Boundary pixels of the ground truth near a boundary pixel of the prediction.
+        true_area: Pixels of the ground truth.
     """
 
     intersection: np.ndarray
@@ -35,6 +36,7 @@ class MaskCounts:
     true_boundary: np.ndarray
     predicted_matched: np.ndarray
     true_matched: np.ndarray
+    true_area: np.ndarray
 
 
 def tolerance_radius(height: int, width: int) -> int:

@@ -43,6 +43,8 @@ class SequencePlan:
             objects so that the sum of J&F is greatest.
         max_id: Highest id that a prediction may hold; None if higher ids are ignored.
         void: Pixels labelled 255 in the ground truth are taken out of both sides before anything is counted.
+        rules: "davis": J and F of DAVIS. "mosev2": smoothed J and adaptive F (`eval.adaptive`), and the frames without
+            the object by themselves (`eval.visibility`).
         from_first_seen: The average of an object begins with the first of its frames in which either side shows it;
             an object that is never shown adds no row.
     """
@@ -56,6 +58,7 @@ class SequencePlan:
     max_id: int | None = None
     void: bool = False
     from_first_seen: bool = False
+    rules: Literal["davis", "mosev2"] = "davis"
 
     def ids_by_frame(self) -> list[tuple[int, ...]]:
         """Ids of the objects scored at each position of `stems`."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from eval.adaptive import ADAPTIVE_COUNTS, adaptive_counts, classic_counts, count_adaptive, smoothed_similarity
 from eval.counting import COUNTS, count_all_pairs, count_by_id
+from eval.dice import dice
 from eval.errors import MaskFileError
 from eval.masks import VOID_LABEL, FrameMasks, LabelMap
 from eval.measures import MaskCounts, boundary_measure, region_similarity
@@ -24,6 +26,9 @@ class ObjectSeries:
         proposal: Id of the prediction it was compared with.
         stems: Names of the scored frames.
         j, f: (T,) float64 in [0, 1].
+        dice: (T,) float64 in [0, 1].
+        area: (T,) int64, pixels of the true mask.
+        classic_f: (T,) float64, F of DAVIS where `f` is that of MOSEv2; None elsewhere.
     """
 
     name: str
@@ -33,16 +38,20 @@ class ObjectSeries:
     stems: tuple[str, ...]
     j: np.ndarray
     f: np.ndarray
+    dice: np.ndarray
+    area: np.ndarray
+    classic_f: np.ndarray | None = None
 
 
 def count_frames(plan: SequencePlan, positions: range) -> list[np.ndarray]:
     """Counts the frames of a sequence at `positions`; holds one frame in memory at a time.
 
     Returns:
-        One int64 array a frame: (6, N) for N objects compared by id (zeros for an object not scored in that frame), or
-        (6, P + 1, N) for P proposals, whose last row stands for a proposal without a pixel.
+        One int64 array a frame: (7, N) for N objects compared by id (zeros for an object not scored in that frame), or
+        (7, P + 1, N) for P proposals, whose last row stands for a proposal without a pixel.
     """
     ids_by_frame = plan.ids_by_frame()
+    rows, count_ids = (ADAPTIVE_COUNTS, count_adaptive) if plan.rules == "mosev2" else (COUNTS, count_by_id)
     column = {item.object_id: index for index, item in enumerate(plan.objects)}
     results = []
     for position in positions:
@@ -50,7 +59,7 @@ def count_frames(plan: SequencePlan, positions: range) -> list[np.ndarray]:
         if not ids:
             if not plan.objects:
                 _refuse_high_ids(plan, stem)
-            results.append(np.zeros((COUNTS, len(plan.objects)), np.int64))
+            results.append(np.zeros((rows, len(plan.objects)), np.int64))
             continue
         truth = plan.truth.read(stem, ids, None)
         prediction = plan.predictions.read(stem, ids, truth.shape)
@@ -63,8 +72,8 @@ def count_frames(plan: SequencePlan, positions: range) -> list[np.ndarray]:
         if plan.matching == "hungarian":
             results.append(count_all_pairs(prediction, truth, highest + 1, len(plan.objects)))
         else:
-            counts = np.zeros((COUNTS, len(plan.objects)), np.int64)
-            counts[:, [column[object_id] for object_id in ids]] = count_by_id(prediction, truth, ids)
+            counts = np.zeros((rows, len(plan.objects)), np.int64)
+            counts[:, [column[object_id] for object_id in ids]] = count_ids(prediction, truth, ids)
             results.append(counts)
     return results
 
@@ -100,7 +109,7 @@ def object_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSe
         return []
     if plan.matching == "hungarian":
         return _matched_series(plan, frames)
-    counts = np.stack(frames, axis=-1)  # (6, N, T)
+    counts = np.stack(frames, axis=-1)  # (7, N, T); 9 by the rules of MOSEv2
     series = []
     for index, item in enumerate(plan.objects):
         frames_of_item = np.array(item.frames)
@@ -109,7 +118,7 @@ def object_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSe
             if not shown.any():
                 continue
             frames_of_item = frames_of_item[int(shown.argmax()) :]
-        own = MaskCounts(*counts[:, index, frames_of_item])
+        own = counts[:, index, frames_of_item]
         series.append(
             ObjectSeries(
                 name=item.name,
@@ -117,11 +126,25 @@ def object_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSe
                 group=item.group,
                 proposal=item.object_id,
                 stems=tuple(plan.stems[position] for position in frames_of_item),
-                j=region_similarity(own),
-                f=boundary_measure(own),
+                **_measures(own, plan.rules),
             )
         )
     return series
+
+
+def _measures(counts: np.ndarray, rules: str) -> dict[str, np.ndarray]:
+    """Fields of `ObjectSeries` from the counts of one object, (7, T) or (9, T)."""
+    if rules == "mosev2":
+        adaptive, classic = adaptive_counts(counts), classic_counts(counts)
+        measures = {
+            "j": smoothed_similarity(adaptive),
+            "f": boundary_measure(adaptive),
+            "classic_f": boundary_measure(classic),
+        }
+    else:
+        classic = MaskCounts(*counts)
+        measures = {"j": region_similarity(classic), "f": boundary_measure(classic)}
+    return measures | {"dice": dice(classic), "area": classic.true_area}
 
 
 def _matched_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[ObjectSeries]:
@@ -152,6 +175,8 @@ def _matched_series(plan: SequencePlan, frames: list[np.ndarray]) -> list[Object
             stems=plan.stems,
             j=j[row, column],
             f=f[row, column],
+            dice=dice(counts)[row, column],
+            area=counts.true_area[row, column],
         )
         for order, (row, column) in enumerate(zip(rows, columns, strict=True))
     ]

@@ -81,9 +81,9 @@ def benchmark(
 ) -> int:
     """Track every sequence of DATASET, write predictions in its official layout, score them, write report.json.
 
-    DATASET is one of davis16, davis17, youtube-vos, mose, lvos, sav, vost. The tracker sees only what the protocol of
-    the data set provides: the masks of the first frame (or of the frame in which an object appears), or what a user
-    would draw for them. After Ctrl-C the benchmark continues with --resume.
+    DATASET is one of davis16, davis17, youtube-vos, mose, mosev2, lvos, sav, vost. The tracker sees only what the
+    protocol of the data set provides: the masks of the first frame (or of the frame in which an object appears), or
+    what a user would draw for them. After Ctrl-C the benchmark continues with --resume.
 
     \b
     vos benchmark davis17 --root DAVIS

@@ -91,6 +91,7 @@ GIVEN: dict[str, Callable[[Sequence], tuple[GivenMask, ...]]] = {
     "davis17": _in_first_frame,
     "youtube-vos": _where_first_annotated,
     "mose": _in_first_frame,
+    "mosev2": _in_first_frame,
     "lvos": _where_first_annotated,
     "sav": _where_first_annotated,
     "vost": _in_first_frame,

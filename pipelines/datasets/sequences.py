@@ -180,5 +180,6 @@ _LISTS: dict[str, tuple[str | None, MaskKind]] = {
     "vost": ("ImageSets/{split}.txt", "labels"),
     "youtube-vos": (None, "labels"),
     "mose": (None, "labels"),
+    "mosev2": (None, "labels"),
     "lvos": (None, "labels"),
 }

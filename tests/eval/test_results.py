@@ -48,7 +48,9 @@ def report(davis: tuple[Path, Path]) -> Report:
 
 
 def nan_report() -> Report:
-    series = ObjectSeries("x_1", 1, "all", 1, ("0",), np.array([0.5]), np.array([0.25]))
+    series = ObjectSeries(
+        "x_1", 1, "all", 1, ("0",), np.array([0.5]), np.array([0.25]), np.array([2 / 3]), np.array([9])
+    )
     unknown = Statistics(0.5, 0.0, float("nan"))
     row = ObjectScores("x", series, unknown, unknown)
     return Report("davis17", "val", (row,), headline=(("J-Mean", 0.5), ("J-Decay", float("nan"))))

@@ -85,6 +85,14 @@ def test_mose_is_scored_where_there_is_truth_and_only_predicted_elsewhere(tmp_pa
         assert (predicted(tmp_path / "valid")[stem] == labels).all()
 
 
+def test_mosev2_is_run_and_scored_by_its_own_measures(tmp_path: Path) -> None:
+    assert benchmark("mosev2", write_mose(tmp_path / "mosev2"), tmp_path / "out") == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    headline = report["headline"]
+    assert headline["J&F_new"] == pytest.approx((headline["J"] + headline["F_new"]) / 2)
+    assert 0 < headline["F_new"] <= headline["F"] <= 1
+
+
 def test_lvos_objects_come_in_late_and_are_scored_in_their_own_range(tmp_path: Path) -> None:
     assert benchmark("lvos", write_lvos(tmp_path / "lvos"), tmp_path / "out") == 0
     masks = predicted(tmp_path / "out")
