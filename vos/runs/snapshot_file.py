@@ -64,6 +64,7 @@ def save_state(path: Path, state: TrackerState) -> None:
                 "remembered": asdict(target.remembered.view),
                 "remembered_index": target.remembered_index,
                 "missing": target.missing,
+                "area": target.area,
                 "last_seen": asdict(target.last_seen),
             }
             for target in state.targets
@@ -118,6 +119,7 @@ def _target(fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray], model: 
         remembered=SeenMask(View(**fields["remembered"]), arrays[f"{prefix}.remembered"]),
         remembered_index=fields["remembered_index"],
         missing=fields["missing"],
+        area=fields["area"],
         last_seen=Window(**fields["last_seen"]),
     )
 

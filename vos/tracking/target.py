@@ -19,6 +19,12 @@ class SeenMask:
     view: View
     mask: np.ndarray
 
+    @property
+    def area(self) -> float:
+        """Source pixels that it covers."""
+        cells = self.mask.shape[0] * self.mask.shape[1]
+        return float(np.count_nonzero(self.mask >= 0.5)) * self.view.width * self.view.height / cells
+
     def on(self, view: View, size: tuple[int, int]) -> np.ndarray:
         """(h, w): the same on the grid of another view."""
         moved: np.ndarray = self.view.transfer(self.mask[None], view, size)[0]
@@ -38,6 +44,7 @@ class Target:
         remembered_index: The number of that frame.
         missing: For how many frames in a row it was not seen.
         last_seen: The window in which it was last seen.
+        area: Its usual size in source pixels: its largest, forgotten by a twentieth a frame.
     """
 
     object_id: int
@@ -48,6 +55,7 @@ class Target:
     remembered_index: int
     missing: int
     last_seen: Window
+    area: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,10 @@ from vos.tracking.windows import Frame, Window, WindowPolicy, box_of, follow, se
 
 # Frames without an object after which it is no longer expected where it was.
 _PATIENCE = 2
+# What is left of an object must not hold its window, or a speck on a look-alike would: a mask that covers less than
+# this share of what the object covered lately counts as not seen, and the search opens around it.
+_LEAST_SHARE = 0.125
+_AREA_KEPT = 0.95
 
 
 @dataclass(slots=True)
@@ -261,7 +265,10 @@ class VideoTracker:
         if not object_ids:
             return []
         windows = {i: frame.everything if cut else self._targets[i].window for i in object_ids}
-        shared = share_views(windows, frame, self.windows, self._together)
+        # Who is lost may be anywhere, who is seen is about where it was: they never share a view.
+        lost = {i: window for i, window in windows.items() if cut or self._targets[i].missing >= _PATIENCE}
+        seen = {i: window for i, window in windows.items() if i not in lost}
+        shared = [*share_views(seen, frame, self.windows, self._together), *share_views(lost, frame, self.windows)]
         crops = [own.view.crop(rgb) for own in shared]
         encoded: dict[int, Features] = {}
         # Views of one size are encoded together.
@@ -277,8 +284,7 @@ class VideoTracker:
         previous = np.stack([target.last.on(view, size) for target in targets])
         if cut:
             previous[:] = 0
-        # Who is still seen decides: a lost object beside it is looked for by its annotated views.
-        searching = cut or all(target.missing >= _PATIENCE for target in targets)
+        searching = cut or targets[0].missing >= _PATIENCE
         entries = self._bank.entries_for(object_ids, whole=searching)
         places = {t.object_id: view.from_middle(t.window.x, t.window.y) for t in targets}
         decoded = self.model.decode(
@@ -360,13 +366,15 @@ class VideoTracker:
             target = self._targets[object_id]
             box = box_of(sighting.masks[row], sighting.view)
             last = SeenMask(sighting.view, sighting.masks[row])
-            if box is None:
+            area = max(last.area, _AREA_KEPT * target.area)
+            if box is None or last.area < _LEAST_SHARE * area:
                 missing = target.missing + 1
                 window = search(target.last_seen, missing, frame, self.windows)
-                self._targets[object_id] = replace(target, last=last, missing=missing, window=window)
+                updated = replace(target, last=last, missing=missing, window=window, area=area)
             else:
                 window = follow(target.last_seen, box, frame, self.windows)
-                self._targets[object_id] = replace(target, last=last, missing=0, window=window, last_seen=window)
+                updated = replace(target, last=last, missing=0, window=window, last_seen=window, area=area)
+            self._targets[object_id] = updated
 
     def _pin(self, sighting: _Sighting, windows: Sequence[Window]) -> None:
         """Takes prompted objects over, and pins their view for ever."""
@@ -383,6 +391,7 @@ class VideoTracker:
                 remembered_index=self._next_index,
                 missing=0,
                 last_seen=windows[row],
+                area=seen.area,
             )
 
     def _result(

@@ -146,6 +146,11 @@ def follow(previous: Window, box: Box, frame: Frame, policy: WindowPolicy) -> Wi
     return replace(wanted, zoom=zoom)
 
 
+# An object that was seen this many times larger than the whole frame shows it is looked for in tiles too. What a tile
+# shows nobody has seen at that size before, so look-alikes pass there more easily: not without need.
+_SMALL = 3.0
+
+
 def search(last_seen: Window, missing: int, frame: Frame, policy: WindowPolicy) -> Window:
     """The next window of an object that was not seen: ever larger, then the whole frame, then tiles by turns.
 
@@ -162,7 +167,7 @@ def search(last_seen: Window, missing: int, frame: Frame, policy: WindowPolicy) 
     if missing < opening:
         return replace(whole, x=last_seen.x, y=last_seen.y, zoom=last_seen.zoom * policy.search_rate**missing)
     turn = missing - opening
-    if 2 * last_seen.zoom <= whole.zoom and turn % 2:
+    if _SMALL * last_seen.zoom <= whole.zoom and turn % 2:
         # 3x3 tiles of half the frame's size, each overlapping its neighbours by half.
         column, row = turn // 2 % 3, turn // 6 % 3
         x, y = frame.width * (1 + column) / 4, frame.height * (1 + row) / 4
