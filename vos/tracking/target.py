@@ -22,8 +22,9 @@ class SeenMask:
     @property
     def area(self) -> float:
         """Source pixels that it covers."""
-        cells = self.mask.shape[0] * self.mask.shape[1]
-        return float(np.count_nonzero(self.mask >= 0.5)) * self.view.width * self.view.height / cells
+        share = float(np.mean(self.mask >= 0.5))
+        covered: float = share * self.view.width * self.view.height
+        return covered
 
     def on(self, view: View, size: tuple[int, int]) -> np.ndarray:
         """(h, w): the same on the grid of another view."""
