@@ -75,11 +75,11 @@ def correct(
             options=RunOptions(snapshot_every=snapshot_every, keep_snapshots=keep_snapshots),
             observer=Observer(on_frame=progress.advance),
         )
-    _tell(run, report, as_json=as_json, quiet=quiet)
+    _print_report(run, report, as_json=as_json, quiet=quiet)
     return 0
 
 
-def _tell(run: Path, report: CorrectionReport, *, as_json: bool, quiet: bool) -> None:
+def _print_report(run: Path, report: CorrectionReport, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         summary = {
             "event": "done",

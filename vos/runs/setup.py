@@ -77,6 +77,12 @@ def prepare_run(job: TrackJob, model: VideoModel, options: RunOptions, source: F
         buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=options.max_memory)
         options = replace(options, memory=replace(options.memory, recent_frames=buffers.recent_frames))
     inputs = _inputs(job, model, options, source)
+    if plan.backward and not inputs.fingerprint:
+        prompt = plan.backward[0].prompts[0]
+        raise PromptError(
+            f"{prompt.where}: direction {prompt.direction} needs a video that can be read again, and {job.video} can "
+            "be read only once; save it to a file first, or leave the direction out"
+        )
     if job.frames is not None:
         source = Excerpt(source, job.frames)
     return RunSetup(job, plan, model, source, options, buffers, inputs)

@@ -134,3 +134,11 @@ def test_the_masks_of_a_piped_run_are_converted_with_a_file_of_its_frames(
     output = tmp_path / "converted"
     assert exit_of("convert", piped / "masks", "--video", frames, "--to", "cutouts", "-o", output, "-q") == 0
     assert len(list((output / "cutouts").iterdir())) == FRAMES
+
+
+def test_a_pipe_is_not_tracked_backwards_and_that_is_said_before_the_first_frame(scene: Scene, tmp_path: Path) -> None:
+    size = f"{WIDTH}x{HEIGHT}"
+    done = pipe(bytes_of(scene), "--size", size, "--at", "3", "--direction", "both", "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert "direction both needs a video that can be read again, and - can be read only once" in done.stderr
+    assert not (tmp_path / "out").exists()

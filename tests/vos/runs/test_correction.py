@@ -15,7 +15,7 @@ from seem_model.video_model import VideoModel
 from tests.vos.runs.folder_contents import hashes
 from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos import correct_run, revise_run, track_script
-from vos.errors import OutputError, PromptError
+from vos.errors import OutputError, PromptError, UsageError
 from vos.files.index_png import write_palette_png
 from vos.prompts import Box, Mask, Points, PromptScript, ReferenceImage, Removal, Text
 from vos.runs.folder import OutputFolder
@@ -23,7 +23,9 @@ from vos.runs.options import Observer, RunOptions
 from vos.runs.record import read_record
 from vos.runs.recorded import read_recorded_run
 from vos.runs.verify import verify_run
+from vos.tracking.absence import AbsencePolicy
 from vos.tracking.load_model import load_model
+from vos.tracking.memory_bank import MemoryPolicy
 
 FRAMES = 12
 EVERY = 3
@@ -224,3 +226,16 @@ def test_referring_images_are_kept_beside_the_record(clip: Path, model: VideoMod
     assert len(list(output.glob("reference_*.png"))) == 1
     with pytest.raises(PromptError, match=r"a text prompt needs a SEEM checkpoint"):
         correct_run(output, [Text("a disc", object_id=3, frame=5)], model=model)
+
+
+def test_a_correction_with_other_policies_than_those_of_the_run_is_refused(output: Path, model: VideoModel) -> None:
+    before = hashes(output)
+    for options, name in (
+        (RunOptions(absence=AbsencePolicy(below=0.9)), "absence"),
+        (RunOptions(memory=MemoryPolicy(interval=3)), "memory"),
+    ):
+        with pytest.raises(
+            UsageError, match=rf"run\.json: {name} .* is not what this run was made with .*leave it out"
+        ):
+            correct_run(output, CORRECTION, model=model, options=options)
+    assert hashes(output) == before
