@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--at", type=int, required=True, metavar="FRAME", help="frame to correct")
     parser.add_argument("--point", type=numbers, action="append", required=True, metavar="X,Y", help="on the object")
     parser.add_argument("--negative-point", type=numbers, action="append", default=[], metavar="X,Y", help="outside it")
-    parser.add_argument("--short-side", type=int, default=320, help="resolution the model sees")
+    parser.add_argument("--short-side", type=int, help="resolution the model sees; its own if left out")
     parser.add_argument("-o", "--output", type=Path, default=Path("corrected"))
     options = parser.parse_args(arguments)
     model = load_model("compact", short_side=options.short_side)

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("video")
     parser.add_argument("--box", type=numbers, required=True, metavar="X0,Y0,X1,Y1", help="the object in frame 0")
     parser.add_argument("--name", default="object", help="what the label says")
-    parser.add_argument("--short-side", type=int, default=320, help="resolution the model sees")
+    parser.add_argument("--short-side", type=int, help="resolution the model sees; its own if left out")
     parser.add_argument("-o", "--output", type=Path, default=Path("annotated.mp4"))
     options = parser.parse_args(arguments)
 

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("video")
     parser.add_argument("--box", type=numbers, required=True, metavar="X0,Y0,X1,Y1", help="object 1")
     parser.add_argument("--point", type=numbers, required=True, metavar="X,Y", help="object 2")
-    parser.add_argument("--short-side", type=int, default=320, help="resolution the model sees")
+    parser.add_argument("--short-side", type=int, help="resolution the model sees; its own if left out")
     parser.add_argument("-o", "--output", type=Path, default=Path("two_objects.mp4"))
     options = parser.parse_args(arguments)
 

@@ -25,6 +25,8 @@ DOCS = Path(__file__).parents[1]
 PICTURES = DOCS / "tutorial"
 COMPARED = (52, 79, 131)
 CUT_OUT = 100
+# Columns of the frame around the rabbit.
+AROUND = slice(100, 820)
 
 
 def commands() -> list[list[str]]:
@@ -45,7 +47,7 @@ def row_of_overlays(clip: Path, masks: Path) -> np.ndarray:
         painted = [
             paint_overlay(source.read_at(index).rgb, read_palette_png(masks / png_name(index))) for index in COMPARED
         ]
-    return np.hstack(painted)[:, :, ::-1]
+    return np.hstack([picture[:, AROUND] for picture in painted])[:, :, ::-1]
 
 
 def main() -> None:

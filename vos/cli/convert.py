@@ -46,7 +46,7 @@ def _print_formats(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     metavar="ID|NAME",
     help="Write only this object. May be repeated.  [default: all]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace former results.")
+@click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def convert(

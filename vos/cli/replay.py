@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Keep the masks of the replay in this folder.  [default: a temporary one]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace what a former run wrote to the output folder.")
+@click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote to the output folder.")
 @click.option("--video", help="Where the video is now.  [default: as recorded]")
 @click.option(
     "--weights",

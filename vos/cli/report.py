@@ -14,7 +14,7 @@ import click
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [default: RUN/report.html]"
 )
 @click.option("--video", help="Where the video is now, if it has moved.")
-@click.option("--overwrite", is_flag=True, help="Replace a former report.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier report.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def report(run: Path, output: Path | None, video: str | None, overwrite: bool, as_json: bool, quiet: bool) -> None:

@@ -60,7 +60,7 @@ def _kind_option(kind: str, variable: str) -> Callable[[Callable[..., Any]], Cal
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results.  [default: NAME_segments]"
 )
-@click.option("--overwrite", is_flag=True, help="Replace what a former run wrote to the output folder.")
+@click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote to the output folder.")
 @click.option("--json", "as_json", is_flag=True, help="The segments as JSON on stdout.")
 def segment(
     image: Path,
@@ -125,7 +125,7 @@ def segment(
         raise UsageError("--panoptic needs class names; leave --no-labels out")
     folder = output or Path(f"{image.stem}_segments")
     if not overwrite and any((folder / name).exists() for name in OUTPUT_NAMES):
-        raise OutputError(f"{folder}: holds results of a former run; choose another --output or say --overwrite")
+        raise OutputError(f"{folder}: holds results of an earlier run; choose another --output or pass --overwrite")
     rgb = read_rgb(image)
     height, width = rgb.shape[:2]
     for prompt in drawn:

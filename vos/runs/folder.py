@@ -149,8 +149,8 @@ class OutputFolder:
                 if not overwrite and not (resume and self.is_started()) and self._holds_something():
                     wanted = "holds no run.json to resume from" if resume else "is not empty"
                     raise OutputError(
-                        f"{self.root}: {wanted}; choose another --output, or pass --overwrite to replace what a "
-                        "former run wrote there"
+                        f"{self.root}: {wanted}; choose another --output, or pass --overwrite to replace what an "
+                        "earlier run wrote there"
                     )
             parent = next(p for p in [self.root, *self.root.absolute().parents] if p.exists())
             if not parent.is_dir():
