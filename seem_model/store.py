@@ -1,4 +1,4 @@
-"""Where weights lie on this machine, and the record of their hashes.
+"""Where weights are stored on this machine, and the record of their hashes.
 
 The folder is `$SEEM_VOS_HOME/weights`, by default `~/.cache/seem-vos/weights`. The first time a file is used its
 sha256 is written beside it; ever after the file must have that hash.

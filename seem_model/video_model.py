@@ -99,7 +99,7 @@ class Memory(ObjectArrays, Protocol):
 
 
 class Reference(ObjectArrays, Protocol):
-    """Referring visual prompts: what annotated views say of their objects, kept for ever."""
+    """Referring visual prompts: what annotated views say of their objects, kept forever."""
 
 
 class VideoModel(Protocol):

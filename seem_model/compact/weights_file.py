@@ -27,7 +27,7 @@ def read_weights(path: Path | None) -> tuple[dict[str, np.ndarray], str]:
     """
     path = path or Path(str(files("seem_model"))) / "weights" / WEIGHTS_NAME
     if path.exists() and not path.is_file():
-        # Reading a pipe waits for ever, reading a device may never end.
+        # Reading a pipe waits forever, reading a device may never end.
         raise CheckpointError(f"{path}: not a regular file; give a safetensors file")
     try:
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The check before a user's file is opened: reading a pipe waits for ever, reading a device may never end."""
+"""The check before a user's file is opened: reading a pipe waits forever, reading a device may never end."""
 
 from __future__ import annotations
 

@@ -377,7 +377,7 @@ class VideoTracker:
             self._targets[object_id] = updated
 
     def _pin(self, sighting: _Sighting, windows: Sequence[Window]) -> None:
-        """Takes prompted objects over, and pins their view for ever."""
+        """Takes prompted objects over, and pins their view forever."""
         self._keep(sighting, range(len(sighting.object_ids)), pinned=True)
         reference = self.model.encode_reference(sighting.features, sighting.masks)
         for row, object_id in enumerate(sighting.object_ids):

@@ -43,7 +43,7 @@ def address_of(listening: socket.socket, token: str) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Ends the tabs' event streams first, which would keep the server waiting for ever."""
+    """Ends the tabs' event streams first, which would keep the server waiting forever."""
 
     def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
         super().__init__(config)

@@ -57,14 +57,14 @@ export function upload(file, onProgress) {
     call.setRequestHeader("x-vos-token", token);
     call.responseType = "json";
     call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
-    call.onerror = () => reject(new ServerError("The upload broke off. Is vos ui still running in the terminal?"));
+    call.onerror = () => reject(new ServerError("The upload was cut off. Is vos ui still running in the terminal?"));
     call.onload = () =>
       call.status < 300 ? resolve(call.response) : reject(new ServerError(call.response?.error ?? "The upload failed."));
     call.send(file);
   });
 }
 
-/** Follows the server's status for ever: one JSON value per line, the newest whenever something has changed. */
+/** Follows the server's status forever: one JSON value per line, the newest whenever something has changed. */
 export async function follow(onStatus, onLost) {
   for (;;) {
     try {

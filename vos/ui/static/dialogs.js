@@ -91,7 +91,7 @@ async function showExport() {
   if (store.run?.masks !== "current") {
     toast(
       store.document?.prompts.length
-        ? "Propagate first: the masks are not those of your marks yet."
+        ? "Propagate first: the masks do not reflect your marks yet."
         : "Nothing to export yet: mark an object, then propagate.",
       { isError: true },
     );
@@ -152,10 +152,10 @@ element("export").onclick = showExport;
 // Help ---------------------------------------------------------------------------------------------------------------
 
 const KEYS = [
-  ["Stroke, eraser", "B, E"], ["Point on, beside", "P, N"], ["Box, outline", "R, G"], ["Brush size", "[ ]"],
-  ["Frame before, after", "← →"], ["Ten frames", "Shift ← →"], ["First, last frame", "Home End"], ["Play, pause", "Space"],
-  ["Mark before, after", "Ctrl ← →"], ["Choose object", "1 … 9"], ["Add object", "A"], ["Hide masks", "M"],
-  ["Undo, redo", "Ctrl Z, Ctrl ⇧ Z"], ["Propagate", "Ctrl Enter"], ["Stop, give up", "Esc"], ["Whole frame", "0"],
+  ["Stroke, eraser", "B, E"], ["Point on, outside", "P, N"], ["Box, outline", "R, G"], ["Brush size", "[ ]"],
+  ["Previous, next frame", "← →"], ["Ten frames", "Shift ← →"], ["First, last frame", "Home End"], ["Play, pause", "Space"],
+  ["Previous, next mark", "Ctrl ← →"], ["Choose object", "1 … 9"], ["Add object", "A"], ["Hide masks", "M"],
+  ["Undo, redo", "Ctrl Z, Ctrl ⇧ Z"], ["Propagate", "Ctrl Enter"], ["Stop, cancel", "Esc"], ["Whole frame", "0"],
   ["Zoom", "wheel"], ["Move picture", "middle button"],
 ];
 

@@ -81,8 +81,8 @@ function show() {
   propagate.textContent = LABELS[run.masks];
   propagate.disabled = run.masks === "current" || doc.prompts.length === 0;
   propagate.title = doc.prompts.length
-    ? { none: "Track the marked objects through the video (Ctrl+Enter)", partial: "Go on where it stopped (Ctrl+Enter)",
-        outdated: "Bring the masks up to date with your marks (Ctrl+Enter)", current: "The masks are those of your marks" }[run.masks]
+    ? { none: "Track the marked objects through the video (Ctrl+Enter)", partial: "Continue where it stopped (Ctrl+Enter)",
+        outdated: "Bring the masks up to date with your marks (Ctrl+Enter)", current: "The masks reflect your marks" }[run.masks]
     : "Mark an object first";
   if (running) {
     bar.max = run.total || 1;

@@ -83,7 +83,7 @@ async function load() {
     if (call.signal.aborted) return;
     redraw();
     const waits = marksHere().length > 0 && !isRunning();
-    const notice = waits ? setTimeout(() => say("Looking at your marks…"), 250) : 0;
+    const notice = waits ? setTimeout(() => say("Reading your marks…"), 250) : 0;
     labels = await labelsOf(index, call.signal).finally(() => clearTimeout(notice));
     if (call.signal.aborted) return;
     paintLabels();

@@ -38,7 +38,7 @@ function row(object) {
   const canvas = document.createElement("canvas");
   canvas.dataset.object = object.id;
   canvas.setAttribute("role", "img");
-  canvas.title = "Where the object is in view; click to go there";
+  canvas.title = "Where the object is visible; click to go there";
   const go = (event) => {
     const box = canvas.getBoundingClientRect();
     const share = (event.clientX - box.left - THUMB / 2) / Math.max(1, box.width - THUMB);

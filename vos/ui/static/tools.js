@@ -16,7 +16,7 @@ const TOOLS = [
   { name: "stroke", icon: "stroke", label: "Stroke", key: "b", hint: "Paint over part of the object" },
   { name: "eraser", icon: "eraser", label: "Eraser", key: "e", hint: "Paint over what does not belong to the object" },
   { name: "point-on", icon: "point-on", label: "Point +", key: "p", hint: "Click on the object" },
-  { name: "point-off", icon: "point-off", label: "Point −", key: "n", hint: "Click beside the object" },
+  { name: "point-off", icon: "point-off", label: "Point −", key: "n", hint: "Click outside the object" },
   { name: "box", icon: "box", label: "Box", key: "r", hint: "Drag a box around the object" },
   { name: "polygon", icon: "polygon", label: "Outline", key: "g", hint: "Click corner by corner; Enter or a click on the first corner closes the outline" },
 ];
