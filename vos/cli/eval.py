@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vos.cli.eval_stability import stability
+
 if TYPE_CHECKING:
     from eval.report import Report
     from eval.run import Progress
@@ -36,6 +38,9 @@ def evaluate_group() -> None:
     `vos eval PREDICTIONS ...` is short for `vos eval score PREDICTIONS ...`; see
     `vos eval score --help` for all options. A folder called "pack" must be given as ./pack.
     """
+
+
+evaluate_group.add_command(stability)
 
 
 @evaluate_group.command(DEFAULT_COMMAND, short_help="Score a folder of masks (the default).")
