@@ -20,8 +20,8 @@ SHOWN_PROBLEMS = 50
 DEFAULT_SPLIT_OVERLAP = 16
 MAX_SPLIT_FRAMES = 1_000_000
 
-# A name becomes a folder: one level, not hidden, nothing that is special to a file system or a shell.
-_NAME = re.compile(r"[^\W_.][\w .+,=@()\[\]-]*", re.UNICODE)
+# A name becomes a folder: one level, not hidden, no option of a command, nothing that some file system refuses.
+_FORBIDDEN = re.compile(r"""^[.\s-]|[/\\<>:"|?*\x00-\x1f\x7f]|[.\s]$""")
 _MAX_NAME = 200
 RESERVED_NAMES = frozenset({"journal.sqlite", "journal.sqlite-wal"})
 
@@ -124,10 +124,13 @@ def _spec(row: Row, defaults: Defaults) -> tuple[JobSpec, Split | None]:
 
 
 def _check_name(name: str) -> None:
-    if len(name) > _MAX_NAME or not _NAME.fullmatch(name) or name.endswith(" ") or name in RESERVED_NAMES:
+    if not name or len(name.encode()) > _MAX_NAME or name in RESERVED_NAMES:
+        raise RowError(f"{name!r} cannot be the name of a folder: it is reserved, empty or over {_MAX_NAME} bytes long")
+    fault = _FORBIDDEN.search(name)
+    if fault is not None:
+        place = "at the beginning" if fault.start() == 0 else "at the end" if fault.end() == len(name) else "in it"
         raise RowError(
-            f"{name!r} cannot be the name of a folder: begin with a letter or digit, use letters, digits and "
-            f"' .+,=@()[]_-', at most {_MAX_NAME}"
+            f"{name!r} cannot be the name of a folder: {fault[0]!r} {place}; give another name in a manifest"
         )
 
 

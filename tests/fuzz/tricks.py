@@ -100,7 +100,7 @@ SCRIPT_ENTRIES: dict[str, tuple[list[dict[str, Any]], bool]] = {
     "overlapping prompts": ([{"object": 1, "box": [9, 9, 40, 36]}, {"object": 2, "box": [10, 8, 40, 36]}], True),
     "an object twice": ([{"object": 1, "box": [1, 1, 9, 9]}, {"object": 1, "box": [2, 2, 9, 9]}], False),
     "another size": ([{"object": 1, "size": [640, 480], "box": [1, 1, 9, 9]}], False),
-    "outside the picture": ([{"object": 1, "box": [60, 40, 700, 500]}], False),
+    "outside the picture": ([{"object": 1, "box": [70, 40, 700, 500]}], False),
     "a huge run length": ([{"object": 1, "mask": {"rle": {"size": [48, 64], "counts": "ooooooooooooo1"}}}], False),
     "a huge raster": ([{"object": 1, "mask": {"rle": {"size": [65535, 65535], "counts": "0"}}}], False),
     "an object that is removed": (

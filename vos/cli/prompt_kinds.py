@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vos.prompts import Prompt
+    from vos.prompts.label_image import PictureNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class PromptPlace:
     frame: int = 0
     object_id: int | None = None
     over: Callable[[], np.ndarray] | None = None
-    on_note: Callable[[str], None] = lambda note: None
+    on_note: Callable[[PictureNote], None] = lambda note: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _stroke(value: str, place: PromptPlace) -> Sequence[Prompt]:
 def _mask(value: str, place: PromptPlace) -> Sequence[Prompt]:
     from vos.prompts import read_masks
 
-    return read_masks(Path(value), frame=place.frame, on_note=place.on_note)
+    return read_masks(Path(value), frame=place.frame, over=place.over, on_note=place.on_note)
 
 
 def _box(value: str, place: PromptPlace) -> Sequence[Prompt]:
@@ -160,7 +161,9 @@ PROMPT_KINDS: dict[str, PromptKind] = {
     "stroke": PromptKind(
         "PNG|JSON", "The same for the frame of --at (a JSON file names its frames itself).", _stroke, is_file=True
     ),
-    "mask": PromptKind("PNG", "Index PNG or 0/255 PNG of the whole frame.", _mask, is_file=True),
+    "mask": PromptKind(
+        "PNG", "Index PNG or 0/255 picture of the whole frame; soft borders are cut at half.", _mask, is_file=True
+    ),
     "box": PromptKind("[ID:]X0,Y0,X1,Y1", "Box around the object, in pixels.", _box),
     "point": PromptKind("[ID:]X,Y", "Point on the object, in pixels.", _point),
     "negative-point": PromptKind("[ID:]X,Y", "Point outside the object, in pixels.", _negative_point),

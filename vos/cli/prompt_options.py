@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vos.prompts import PromptScript
 
 _ORDER = "vos.prompt_options"
+_NOTES = "vos.prompt_notes"
 
 # Options that are not prompts themselves -> (metavar, help).
 _BEFORE: dict[str, tuple[str, str]] = {
@@ -98,4 +99,11 @@ def parse_prompt_options(
         parser.feed(name, value)
     for note in parser.notes:
         click.echo(f"vos: {note}", err=True)
+    click.get_current_context().meta[_NOTES] = tuple(str(note) for note in parser.notes if note.is_unusual)
     return parser.script()
+
+
+def prompt_notes() -> tuple[str, ...]:
+    """What is unusual in the pictures of `parse_prompt_options`, which has printed it."""
+    notes: tuple[str, ...] = click.get_current_context().meta.get(_NOTES, ())
+    return notes

@@ -26,6 +26,7 @@ from vos.prompts import (
     read_strokes,
 )
 from vos.prompts.image_file import read_rgb
+from vos.prompts.label_image import PictureNote
 from vos.runs.folder import RECORD_FILE
 from vos.runs.recorded import read_recorded_run
 
@@ -47,7 +48,7 @@ class PromptOptionParser:
     def __init__(self, video: str, source_options: Mapping[str, Any], names: Mapping[int, str]) -> None:
         self._video = video
         self._source_options = source_options
-        self.notes: list[str] = []
+        self.notes: list[PictureNote] = []
         self._known = dict(names)
         self._reserved: set[int] = set(names)
         self._prompts: list[Prompt] = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from vos.cli.options import image_folder_options, model_options, source_options, threads_option
-from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_options
+from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_notes, prompt_options
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def track(
         contact_sheet=() if contact_sheet else None,
         formats=find_formats(formats) if formats else (),
         source_options=source,
+        notes=prompt_notes(),
     )
     options = RunOptions(
         windows=SHARING[objects_together],
@@ -193,7 +194,7 @@ def default_output(video: str) -> Path:
 
 
 def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
-    """Tells what was written and returns the exit status: 1 for a video that broke off."""
+    """Tells what was written and returns the exit status: 1 for a video that broke off, or if nothing was found."""
     truncation = None if outcome.truncation is None else str(outcome.truncation)
     for note in outcome.notes:
         click.echo(f"vos: {note}", err=True)
@@ -209,6 +210,7 @@ def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
             "truncated": truncation,
             "stopped": outcome.is_stopped,
             "resumed_at": outcome.resumed_at,
+            "notes": list(outcome.notes),
         }
         click.echo(json.dumps(summary))
     elif not quiet:
@@ -222,6 +224,7 @@ def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
             click.echo(f"see {path}")
     if truncation is not None:
         click.echo(f"vos: the video is {truncation}; the masks before that are written", err=True)
-        sys.stderr.flush()
-        return 1
-    return 0
+    if outcome.found_nothing:
+        click.echo("vos: no object was found in any frame: all masks are empty", err=True)
+    sys.stderr.flush()
+    return 1 if truncation is not None or outcome.found_nothing else 0

@@ -22,6 +22,7 @@ class ExportContext:
         frame_names: File names of the frames of an image folder, in order; empty for a video file.
         audio_from: A file whose audio goes into videos; None for silent ones.
         overwrite: Whether existing files may be replaced.
+        has_unnamed: Whether there may be objects without a name, which belong to the category `object`.
     """
 
     video: str = "video"
@@ -29,6 +30,7 @@ class ExportContext:
     frame_names: Sequence[str] = ()
     audio_from: Path | None = None
     overwrite: bool = False
+    has_unnamed: bool = True
 
     def name_of(self, object_id: int) -> str:
         """The object's name, or `object` when it has none."""
@@ -36,8 +38,9 @@ class ExportContext:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """`object`, then the names that were given, in order of the ids; each once."""
-        return tuple(dict.fromkeys([UNNAMED, *(self.names[object_id] for object_id in sorted(self.names))]))
+        """`object` if an object may have no name, then the names in order of the ids; each once."""
+        unnamed = [UNNAMED] if self.has_unnamed or not self.names else []
+        return tuple(dict.fromkeys([*unnamed, *(self.names[object_id] for object_id in sorted(self.names))]))
 
     def category_of(self, object_id: int) -> int:
         """Place of the object's name in `categories`, from 1."""

@@ -7,7 +7,9 @@ frame with a brush per object, which is exact, or one task for the video with a 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from vos.results import FrameResult
 from vos.video import Frame, VideoInfo
 
 MODEL_VERSION = "seem-vos"
+# What Label Studio assumes where nothing is said.
+DEFAULT_RATE = Fraction(24)
 
 
 class BrushSink(MaskSink):
@@ -93,8 +97,10 @@ class _BoxTrack:
 class VideoBoxSink(MaskSink):
     """One video task with a track of boxes per object, for `<VideoRectangle name="box" toName="video">`.
 
-    A box on every frame with pixels; the last before an absence is not `enabled`, so that nothing is interpolated
-    through it. Frames count from 1. `time` is the source's own; Label Studio itself shows a video at one constant rate.
+    Label Studio shows a video at one constant rate, and finds the frame as time x rate: `data.fps` is that rate (give
+    the tag `frameRate="$fps"`), and `frame` counts from 1 on that grid, from the player's start. In a video of variable
+    rate that is another number than the source's. Where two frames fall on one place, the later one counts. A box on
+    every frame with pixels; the last before an absence is not `enabled`, so that nothing is interpolated through it.
     """
 
     def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
@@ -103,15 +109,25 @@ class VideoBoxSink(MaskSink):
         self._tracks: dict[int, _BoxTrack] = {}
         self._frames = 0
         self._times: list[float] = []
+        self.notes: list[str] = []
 
     def open(self, info: VideoInfo) -> None:
         make_folder(self.path.parent)
         self._duration = info.duration
+        self._rate = info.average_rate or DEFAULT_RATE
+        if info.is_vfr:
+            self.notes.append(
+                f"{self.path.name}: the video has a variable rate; frames are counted at {float(self._rate):g} per "
+                'second: set frameRate="$fps" in the Video tag'
+            )
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         height, width = result.labels.shape
         self._frames += 1
         self._times = [*self._times[:1], result.time]
+        seconds = result.time - self._times[0]
+        # Half a millisecond: times of containers are rounded, and a frame begins at its own time.
+        number = math.floor((seconds + 5e-4) * self._rate) + 1
         for object_id, score in zip(result.object_ids, result.presence, strict=True):
             x, y, w, h = cv2.boundingRect(result.mask_of(object_id).view(np.uint8))
             if not (w and h):
@@ -121,16 +137,18 @@ class VideoBoxSink(MaskSink):
                 track.sequence[-1]["enabled"] = False
             track.last_index = result.index
             track.scores.append(score)
+            if track.sequence and track.sequence[-1]["frame"] == number:
+                track.sequence.pop()
             track.sequence.append(
                 {
-                    "frame": result.index + 1,
+                    "frame": number,
                     "enabled": True,
                     "rotation": 0,
                     "x": 100 * x / width,
                     "y": 100 * y / height,
                     "width": 100 * w / width,
                     "height": 100 * h / height,
-                    "time": result.time,
+                    "time": seconds,
                 }
             )
 
@@ -140,7 +158,7 @@ class VideoBoxSink(MaskSink):
             if track.last_index < self._frames - 1:
                 track.sequence[-1]["enabled"] = False
             value = {
-                "framesCount": self._frames,
+                "framesCount": self._frames_on_the_grid(),
                 "duration": self._seconds(),
                 "sequence": track.sequence,
                 "labels": [self._context.name_of(object_id)],
@@ -156,8 +174,14 @@ class VideoBoxSink(MaskSink):
                 }
             )
         predictions = [{"model_version": MODEL_VERSION, "result": regions}]
-        task = {"data": {"video": self._context.video}, "predictions": predictions}
+        data = {"video": self._context.video, "fps": float(self._rate)}
+        task = {"data": data, "predictions": predictions}
         write_bytes(self.path, (json.dumps([task]) + "\n").encode())
+
+    def _frames_on_the_grid(self) -> int:
+        """How many frames the video has at its constant rate."""
+        last = self._times[-1] - self._times[0] if self._times else 0.0
+        return max(math.floor((last + 5e-4) * self._rate) + 1, round(self._seconds() * self._rate))
 
     def _seconds(self) -> float:
         """Length of the video: as the source says, else up to the last frame."""

@@ -70,7 +70,12 @@ class YoutubeVisSink(MaskSink):
                 }
             )
         video = {"id": 1, "width": width, "height": height, "length": length, "file_names": self._names}
-        value = {"videos": [video], "categories": coco_categories(self._context), "annotations": annotations}
+        value = {
+            **coco_head(self._context),
+            "videos": [video],
+            "categories": coco_categories(self._context),
+            "annotations": annotations,
+        }
         write_bytes(self.path, (to_json(value) + "\n").encode())
 
     def abort(self) -> None:
@@ -118,12 +123,19 @@ class CocoSink(MaskSink):
     def close(self) -> None:
         if self._annotations is None:
             raise RuntimeError("close before open")
-        head = to_json({"images": self._images, "categories": coco_categories(self._context)})
+        head = to_json(
+            {**coco_head(self._context), "images": self._images, "categories": coco_categories(self._context)}
+        )
         self._annotations.save(head[:-1] + ',"annotations":[', "]}\n")
 
     def abort(self) -> None:
         if self._annotations is not None:
             self._annotations.close()
+
+
+def coco_head(context: ExportContext) -> dict[str, Any]:
+    """`info` and `licenses` of the COCO family, which readers such as pycocotools expect to be there."""
+    return {"info": {"description": f"masks of {context.video}", "version": "1.0"}, "licenses": []}
 
 
 def coco_categories(context: ExportContext) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def read_json(path: str | Path) -> JsonNode:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise JsonError(f"{path}: more than {MAX_BYTES >> 20} MiB, too large to be read as JSON")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         value = json.loads(text, parse_constant=_refuse_constant)
     except OSError as error:
         raise JsonError(f"{path}: {error.strerror}") from None

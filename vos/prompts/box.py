@@ -41,16 +41,23 @@ class Box(VisualPrompt):
                 f"{self.where} is empty: ({self.x0:g}, {self.y0:g}, {self.x1:g}, {self.y1:g}) needs x0 < x1 and y0 < y1"
             )
 
+    def leaves(self, width: int, height: int) -> bool:
+        """Whether a part of the box lies outside a picture of `width` x `height`; then it is clipped."""
+        return self.x0 < 0 or self.y0 < 0 or self.x1 > width or self.y1 > height
+
     def check(self, width: int, height: int) -> None:
-        corners = np.array([[self.x0, self.y0], [self.x1, self.y1]])
+        """Raises PromptError unless the box overlaps the picture, which it may leave."""
         Prompt.check(self, width, height)
-        check_inside(corners, width, height, self.where, edge=True)
+        corners = np.array([[self.x0, self.y0], [self.x1, self.y1]])
+        if self.x1 <= 0 or self.y1 <= 0 or self.x0 >= width or self.y0 >= height:
+            check_inside(corners, width, height, self.where, edge=True)
 
     def rasterise(self, width: int, height: int) -> np.ndarray:
-        """(height, width) bool: every pixel that the box touches."""
+        """(height, width) bool: every pixel of the picture that the box touches."""
         self.check(width, height)
         marked = np.zeros((height, width), dtype=bool)
-        marked[math.floor(self.y0) : math.ceil(self.y1), math.floor(self.x0) : math.ceil(self.x1)] = True
+        x0, y0 = max(0, math.floor(self.x0)), max(0, math.floor(self.y0))
+        marked[y0 : math.ceil(self.y1), x0 : math.ceil(self.x1)] = True
         return marked
 
     def _scaled(self, width: int, height: int, scale_x: float, scale_y: float) -> Self:

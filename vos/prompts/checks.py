@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from vos.errors import PromptError
 from vos.prompts.base import Prompt
+from vos.prompts.box import Box
 from vos.prompts.points import Points
+from vos.prompts.polygon import Polygon
+from vos.prompts.stroke import Stroke
 
 
 def check_prompts(prompts: Sequence[Prompt], width: int, height: int) -> None:
@@ -19,7 +24,39 @@ def check_prompts(prompts: Sequence[Prompt], width: int, height: int) -> None:
     check_duplicates(prompts)
     check_positive(prompts)
     for prompt in prompts:
+        check_in_pixels(prompt, width, height)
         prompt.check(width, height)
+
+
+def check_in_pixels(prompt: Prompt, width: int, height: int) -> None:
+    """Raises PromptError when all coordinates of a prompt lie in 0..1, unless the picture is tiny.
+
+    Label tools give coordinates as shares of the picture's size. As pixels they would mean its top left corner.
+    """
+    points = _coordinates_of(prompt)
+    if min(width, height) <= 2 or not len(points) or points.min() < 0 or points.max() > 1:
+        return
+    # Whole numbers are a corner pixel, but for the box of the whole picture.
+    if (points == np.round(points)).all() and not isinstance(prompt, Box):
+        return
+    pixels = ", ".join(f"{x * width:g},{y * height:g}" for x, y in points[:4])
+    raise PromptError(
+        f"{prompt.where}: all coordinates lie in 0..1: are they shares of the picture? Coordinates are pixels; for "
+        f"this {width}x{height} frame they would be {pixels}"
+    )
+
+
+def _coordinates_of(prompt: Prompt) -> np.ndarray:
+    """(N, 2) float64 of all points that a prompt is drawn by; N is 0 for painted pixels and words."""
+    if isinstance(prompt, Box):
+        return np.array([[prompt.x0, prompt.y0], [prompt.x1, prompt.y1]])
+    if isinstance(prompt, Points):
+        return np.concatenate([prompt.positive, prompt.negative])
+    if isinstance(prompt, Polygon):
+        return np.concatenate(prompt.rings)
+    if isinstance(prompt, Stroke) and prompt.lines:
+        return np.concatenate(prompt.lines)
+    return np.zeros((0, 2))
 
 
 def check_duplicates(prompts: Sequence[Prompt]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from vos.errors import PromptError
 from vos.files.regular_file import check_regular_file
 from vos.prompts.base import Prompt
-from vos.prompts.label_image import described, read_labels
+from vos.prompts.label_image import PictureNote, picture_note, read_labels
 from vos.prompts.mask import Mask
 from vos.prompts.script_json import read_prompt_script
 from vos.prompts.stroke import Stroke
@@ -23,7 +23,7 @@ def read_masks(
     *,
     frame: int = 0,
     over: Callable[[], np.ndarray] | None = None,
-    on_note: Callable[[str], None] = lambda note: None,
+    on_note: Callable[[PictureNote], None] = lambda note: None,
 ) -> list[Mask]:
     """One `Mask` per object of a picture file, ascending ids: palette, grey or RGB(A), see docs/prompts.md.
 
@@ -37,7 +37,7 @@ def read_masks(
         PromptError: the file cannot be read, holds no object, or can be read in more than one way.
     """
     reading = read_labels(path, painted=False, over=over)
-    on_note(f"{path}: {described(reading)}")
+    on_note(picture_note(path, reading))
     labels = reading.labels
     return [Mask(labels == i, object_id=i, frame=frame, source=str(path)) for i in _ids(labels)]
 
@@ -47,7 +47,7 @@ def read_painted_strokes(
     *,
     frame: int = 0,
     over: Callable[[], np.ndarray] | None = None,
-    on_note: Callable[[str], None] = lambda note: None,
+    on_note: Callable[[PictureNote], None] = lambda note: None,
 ) -> list[Stroke]:
     """One `Stroke` per colour of a painted PNG file, ascending ids, see docs/prompts.md.
 
@@ -62,7 +62,7 @@ def read_painted_strokes(
     """
     reading = read_labels(path, painted=True, over=over)
     if reading.note:
-        on_note(f"{path}: {described(reading)}")
+        on_note(picture_note(path, reading))
     labels = reading.labels
     return [Stroke.painted(labels == i, object_id=i, frame=frame, source=str(path)) for i in _ids(labels)]
 
@@ -71,7 +71,7 @@ def read_strokes(
     path: str | Path,
     *,
     over: Callable[[], np.ndarray] | None = None,
-    on_note: Callable[[str], None] = lambda note: None,
+    on_note: Callable[[PictureNote], None] = lambda note: None,
 ) -> list[Prompt]:
     """Strokes from a file of any supported kind: painted PNG, prompt script (JSON), DAVIS scribbles (JSON).
 

@@ -97,10 +97,11 @@ def read_grey(values: np.ndarray, where: str, *, wide: bool = False, ids_allowed
 def _one_object(inside: np.ndarray, where: str) -> np.ndarray:
     """Labels of a mask in black and white, unless the object seems to be what is black."""
     border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
-    if border.mean() > 0.95:
+    corners = [inside[row, column] for row in (0, -1) for column in (0, -1)]
+    if all(corners) and border.mean() > 0.5:
         raise PromptError(
-            f"{where}: white all around the border of the picture: is the object black here? Invert the picture; "
-            "or, if the object does fill the frame, save it with value 1 instead of 255"
+            f"{where}: white in all corners and most of the border of the picture: is the object black here? Invert "
+            "the picture; or, if the object does fill the frame, save it with value 1 instead of 255"
         )
     return inside.astype(np.uint16)
 

@@ -68,8 +68,24 @@ def read_labels(path: str | Path, *, painted: bool, over: Callable[[], np.ndarra
     return reading
 
 
-def described(reading: Reading) -> str:
-    """What a picture was taken for, in one line: `1 object, 1,310 pixels, soft border, cut at half`."""
+class PictureNote(str):
+    """One line on what a picture was taken for.
+
+    Attributes:
+        is_unusual: Whether it says more than which objects there are.
+    """
+
+    is_unusual: bool = False
+
+
+def picture_note(path: str | Path, reading: Reading) -> PictureNote:
+    """`m.png: 1 object, 1,310 pixels, soft border, cut at half`."""
+    note = PictureNote(f"{path}: {_described(reading)}")
+    note.is_unusual = bool(reading.note)
+    return note
+
+
+def _described(reading: Reading) -> str:
     ids, counts = np.unique(reading.labels[reading.labels > 0], return_counts=True)
     if len(ids) == 1:
         name = "" if ids[0] == 1 else f" (id {ids[0]})"

@@ -17,13 +17,14 @@ from PIL import Image
 from vos.errors import PromptError
 from vos.files.atomic import replacing, write_bytes
 from vos.files.json_node import JsonNode, json_errors_as, read_json
-from vos.files.rle import decode_counts, encode_counts
+from vos.files.rle import decode_counts, encode_counts, mask_of_runs
 from vos.prompts.base import DIRECTIONS, MAX_OBJECT_ID, Direction, Prompt, VisualPrompt
 from vos.prompts.box import Box
 from vos.prompts.checks import check_duplicates, check_positive
 from vos.prompts.davis_scribbles import DavisScribbles, davis_scribbles_from
 from vos.prompts.image_file import MAX_PIXELS, read_rgb
 from vos.prompts.label_image import read_label_image
+from vos.prompts.labelme import labelme_script_from
 from vos.prompts.mask import Mask
 from vos.prompts.points import Points
 from vos.prompts.polygon import Polygon
@@ -40,16 +41,21 @@ _MAX_SIDE = 65535
 
 @json_errors_as(PromptError)
 def read_prompt_script(path: str | Path) -> PromptScript:
-    """Reads a prompt script, or a DAVIS scribble file as one.
+    """Reads a prompt script, or a DAVIS scribble file or an annotation of labelme as one.
 
     Raises:
         PromptError: The file, or one that it names, cannot be read or breaks the schema.
     """
     root = read_json(path)
+    if root.has("shapes"):
+        return labelme_script_from(root)
     if root.has("scribbles"):
         return PromptScript(tuple(davis_scribbles_from(root)))
     if not root.has(_VERSION_KEY):
-        root.fail(f'is neither a prompt script ("{_VERSION_KEY}": {VERSION}) nor a DAVIS scribble file ("scribbles")')
+        root.fail(
+            f'is neither a prompt script ("{_VERSION_KEY}": {VERSION}) nor a DAVIS scribble file ("scribbles") nor one '
+            'of labelme ("shapes")'
+        )
     version = root.get(_VERSION_KEY)
     if version.value != VERSION:
         version.fail(f"version {version.value!r} is not supported; this seem-vos reads version {VERSION}")
@@ -233,7 +239,7 @@ _REGIONS: dict[str, _Region] = {
 
 
 def _raster(node: JsonNode, object_id: int) -> np.ndarray:
-    """(H, W) bool of {"png": relative path, "id": label} or {"rle": {"size": [H, W], "counts": text}}."""
+    """(H, W) bool of {"png": relative path, "id": label} or {"rle": {"size": [H, W], "counts": text or runs}}."""
     if node.has("png"):
         node.only("png", "id")
         label = node.get("id").integer(1, MAX_OBJECT_ID) if node.has("id") else object_id
@@ -252,7 +258,10 @@ def _raster(node: JsonNode, object_id: int) -> np.ndarray:
     if height * width > MAX_PIXELS:
         rle.get("size").fail(f"more than {MAX_PIXELS} pixels")
     try:
-        return decode_counts(rle.get("counts").text(), width, height)
+        counts = rle.get("counts")
+        if isinstance(counts.value, list):
+            return mask_of_runs([run.integer(0, MAX_PIXELS) for run in counts.items()], width, height)
+        return decode_counts(counts.text(), width, height)
     except ValueError as error:
         rle.get("counts").fail(str(error))
 

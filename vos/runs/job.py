@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class TrackJob:
         formats: Names of `vos.export.FORMATS` to write beside the masks.
         source_options: Keyword arguments of `open_source`.
         frames: Numbers of the frames to track, ascending; None for all. Prompts and masks count within them.
+        notes: How prompts were read from files, for run.json.
     """
 
     video: str
@@ -37,6 +38,7 @@ class TrackJob:
     formats: tuple[str, ...] = ()
     source_options: Mapping[str, Any] = field(default_factory=dict)
     frames: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> OutputFolder:
@@ -83,7 +85,9 @@ class RunOutcome:
         is_interrupted: Whether the observer stopped it before the end; it can be resumed where it stopped.
         tracked: Frames that the tracker has seen for it in this process, in either direction.
         went_back: (lowest, highest) frame of every backward pass that was made in this process.
-        notes: Sentences that the user should see, such as audio that could not be copied.
+        found_nothing: Whether no object has a pixel in any frame.
+        notes: Sentences that the user should see: on how the video was read, what could not be written as asked, and
+            objects that were not found.
     """
 
     frames: int
@@ -97,6 +101,7 @@ class RunOutcome:
     is_interrupted: bool = False
     tracked: int = 0
     went_back: tuple[tuple[int, int], ...] = ()
+    found_nothing: bool = False
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -112,25 +117,30 @@ class RunOutcome:
             is_stopped=record["status"] == "stopped",
             resumed_at=record["frames"],
             was_finished=True,
+            found_nothing=not any(entry["frames_with_pixels"] for entry in record["objects"].values()),
+            notes=tuple(str(note) for note in record.get("notes", ())),
         )
 
 
 def mask_sinks(job: TrackJob, source: FrameSource) -> list[MaskSink]:
     """What writes a job's masks: index PNG, from which all else can be made again, and whatever was asked for."""
-    context = export_context(job.video, source, job.script.names)
+    context = export_context(job.video, source, job.script.names, job.script.object_ids)
     sinks = [make_sink(name, job.output, context) for name in ("davis", *job.formats_beside_masks)]
     if job.sheet_frames is not None:
         sinks.append(ContactSheetSink(job.folder.contact_sheet, job.sheet_frames or None))
     return sinks
 
 
-def export_context(video: str, source: FrameSource, names: Mapping[int, str]) -> ExportContext:
+def export_context(
+    video: str, source: FrameSource, names: Mapping[int, str], object_ids: Collection[int] = ()
+) -> ExportContext:
     """What the formats say about a run beside its masks.
 
     Args:
         video: File, image folder, or what else `open_source` takes.
         source: It, open.
         names: Of objects, by id.
+        object_ids: All objects that can have pixels; empty where that is not known.
     """
     path = Path(video)
     return ExportContext(
@@ -138,4 +148,5 @@ def export_context(video: str, source: FrameSource, names: Mapping[int, str]) ->
         names=dict(names),
         frame_names=tuple(p.name for p in source.paths) if isinstance(source, ImageFolderSource) else (),
         audio_from=path if path.is_file() else None,
+        has_unnamed=not object_ids or any(object_id not in names for object_id in object_ids),
     )

@@ -20,7 +20,7 @@ from vos.runs.job import export_context
 from vos.runs.journal import JournalEntry, mask_crc, read_journal
 from vos.runs.masks import read_labels
 from vos.runs.record import FINISHED, read_record
-from vos.runs.recorded import recorded_source_options
+from vos.runs.recorded import recorded_place, recorded_source_options
 from vos.video import Frame, FrameSource, VideoInfo, open_source
 from vos.video.images import ImageFolderSource
 
@@ -102,20 +102,26 @@ class FinishedRun:
         if not self.entries:
             raise OutputError(f"{root}: the run has written no mask yet; go on with vos track --resume")
         self.frame_count = len(self.entries)
-        self.video = video or str(self.record["input"]["video"])
+        self.video = video or recorded_place(str(self.record["input"]["video"]), root)
         status = self.record["status"]
         self.notes: tuple[str, ...] = ()
         if status not in FINISHED:
             self.notes = (f"the run is not finished (its status is {status!r}): {self.frame_count} frames are there",)
         self.info = _recorded_info(self._folder, self.record, self.frame_count)
         names = {int(object_id): str(name) for object_id, name in self.record.get("names", {}).items()}
+        objects = [int(object_id) for object_id in self.record["objects"]]
         if "files" in self.record["input"]:
             # Formats that name files name those of the image folder, so it has to be there.
             with self.open_video() as source:
-                self.context = export_context(self.video, source, names)
+                self.context = export_context(self.video, source, names, objects)
         else:
             path = Path(self.video)
-            self.context = ExportContext(path.name, names, audio_from=path if path.is_file() else None)
+            self.context = ExportContext(
+                path.name,
+                names,
+                audio_from=path if path.is_file() else None,
+                has_unnamed=not objects or any(object_id not in names for object_id in objects),
+            )
 
     def open_video(self) -> FrameSource:
         """The video that the run was made from.

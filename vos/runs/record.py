@@ -16,6 +16,7 @@ import numpy as np
 
 from vos.errors import OutputError
 from vos.export.sink import MaskSink
+from vos.prompts import Prompt
 from vos.results import FrameResult
 from vos.runs.commit import recover_commit
 from vos.runs.folder import OutputFolder, recorded_frame_names, write_json
@@ -82,6 +83,9 @@ class RunRecord(MaskSink):
         self._checksums = array("Q")
         self._objects: dict[int, _ObjectSummary] = {}
         self._events = PresenceEvents(absent_below)
+        self._prompts = {(p.frame, p.object_id): p for p in inputs.script.prompts}
+        # Prompts that gave their object no pixel on their own frame.
+        self._fruitless: list[Prompt] = []
 
     def begin(self, info: VideoInfo) -> None:
         """Writes run.json for a run in progress."""
@@ -113,6 +117,30 @@ class RunRecord(MaskSink):
             summary.frames += 1
             summary.frames_with_pixels += bool(counts[object_id])
             summary.presence_sum += score
+            prompt = self._prompts.get((result.index, object_id))
+            if prompt is not None and not counts[object_id]:
+                self._fruitless.append(prompt)
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether no object has had a pixel in any frame so far."""
+        return not any(summary.frames_with_pixels for summary in self._objects.values())
+
+    def notes_on_objects(self) -> tuple[str, ...]:
+        """A sentence for every object that was not found: in no frame, or not where it was prompted."""
+        names = self.inputs.script.names
+        notes = []
+        for object_id, summary in sorted(self._objects.items()):
+            prompts = [p for p in self._fruitless if p.object_id == object_id]
+            if not prompts and summary.frames_with_pixels:
+                continue
+            name = f"object {object_id}" + (f" ({names[object_id]})" if object_id in names else "")
+            where = ", ".join(f"{p.kind} on frame {p.frame}" for p in prompts[:3]) or "see run.json"
+            if not summary.frames_with_pixels:
+                notes.append(f"{name} got no pixel in any frame; check its prompt ({where})")
+            else:
+                notes.append(f"{name} got no pixel on a frame where it is prompted ({where}); check that prompt")
+        return tuple(notes)
 
     def close(self) -> None:
         if self._journal is not None:
@@ -131,6 +159,7 @@ class RunRecord(MaskSink):
         problem: str | None = None,
         truncation: Truncation | None = None,
         approximate: dict[str, Any] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Writes the final run.json.
 
@@ -141,6 +170,7 @@ class RunRecord(MaskSink):
             problem: One line on what went wrong.
             truncation: Where the video broke off.
             approximate: How the video was split, if it was not tracked in one go.
+            notes: Sentences that the user should see.
         """
         self._write(
             status,
@@ -149,6 +179,7 @@ class RunRecord(MaskSink):
             problem=problem,
             truncation=truncation,
             approximate=approximate,
+            notes=notes,
         )
 
     def _write(
@@ -160,6 +191,7 @@ class RunRecord(MaskSink):
         problem: str | None = None,
         truncation: Truncation | None = None,
         approximate: dict[str, Any] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         objects = {
             str(object_id): {
@@ -174,6 +206,7 @@ class RunRecord(MaskSink):
             "schema": SCHEMA,
             "status": status,
             "problem": problem,
+            "notes": list(notes),
             "frames": self.frames,
             "seconds": seconds,
             "truncated": info.is_truncated,

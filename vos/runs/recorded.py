@@ -89,6 +89,22 @@ def read_recorded_run(path: Path) -> RecordedRun:
         return _parse(folder, root)
 
 
+def recorded_place(video: str, root: Path) -> str:
+    """Where the video that a run.json names is, whatever the current folder.
+
+    A relative path is seen from the folder in which the command was run. That is most often the current one, or one of
+    those above the run; whether it is the same video there is for the caller to check.
+
+    Args:
+        video: As recorded.
+        root: The folder of the run.
+    """
+    if not video or Path(video).is_absolute() or Path(video).exists():
+        return video
+    above = (parent / video for parent in root.absolute().parents)
+    return str(next((path for path in above if path.exists()), video))
+
+
 def recorded_source_options(folder: OutputFolder, members: dict[str, Any]) -> dict[str, Any]:
     """The recorded source options in the types that `open_source` takes. Raises OutputError for a damaged record."""
     with json_errors_as(OutputError, remark=_DAMAGED):

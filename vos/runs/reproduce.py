@@ -11,7 +11,7 @@ from vos.errors import OutputError, VideoError
 from vos.prompts import PromptScript
 from vos.runs.inputs import fingerprint
 from vos.runs.job import TrackJob
-from vos.runs.recorded import RecordedRun
+from vos.runs.recorded import RecordedRun, recorded_place
 from vos.tracking.load_model import load_model
 from vos.video.images import list_images
 
@@ -24,7 +24,7 @@ def find_video(run: RecordedRun, moved_to: str | None) -> str:
     """
     if not run.fingerprint:
         raise VideoError(f"{run.path}: this run read {run.video}, which can be read only once and not be repeated")
-    place = run.video if moved_to is None else moved_to
+    place = recorded_place(run.video, run.path.parent) if moved_to is None else moved_to
     remedy = "give the place of the original with --video"
     if not Path(place).exists():
         raise VideoError(f"{place}: no such file; if the video of {run.path} has moved, {remedy}")

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from seem_model.video_model import VideoModel
 from vos.errors import PromptError
 from vos.export import FORMATS
-from vos.prompts import PromptScript, Text
+from vos.prompts import Box, PromptScript, Text
+from vos.prompts.checks import check_in_pixels
 from vos.resources.ram_budget import Buffers, Workload, fit_buffers
 from vos.resources.resident import resident_bytes
 from vos.resources.threads import vector_instructions
@@ -34,6 +35,7 @@ class RunSetup:
         options: With as many remembered frames as fit into `max_memory`.
         buffers: Lengths of the queues, for the same reason.
         inputs: What run.json says of all this.
+        notes: How prompts were read, where that is worth telling.
     """
 
     job: TrackJob
@@ -43,6 +45,7 @@ class RunSetup:
     options: RunOptions
     buffers: Buffers
     inputs: RunInputs
+    notes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> OutputFolder:
@@ -70,7 +73,7 @@ def prepare_run(job: TrackJob, model: VideoModel, options: RunOptions, source: F
         VideoError: The video's bytes cannot be read.
     """
     plan = plan_of(job.script)
-    _check_prompts(job.script, model, source.info)
+    notes = _check_prompts(job.script, model, source.info)
     buffers = Buffers(recent_frames=options.memory.recent_frames)
     if options.max_memory is not None:
         work = _workload(job, model, options, source.info)
@@ -85,17 +88,23 @@ def prepare_run(job: TrackJob, model: VideoModel, options: RunOptions, source: F
         )
     if job.frames is not None:
         source = Excerpt(source, job.frames)
-    return RunSetup(job, plan, model, source, options, buffers, inputs)
+    return RunSetup(job, plan, model, source, options, buffers, inputs, notes)
 
 
-def _check_prompts(script: PromptScript, model: VideoModel, info: VideoInfo) -> None:
+def _check_prompts(script: PromptScript, model: VideoModel, info: VideoInfo) -> tuple[str, ...]:
+    """Raises PromptError for a prompt that cannot be used; returns what is to be told of those that can."""
+    notes = []
     for prompt in script.prompts:
         if isinstance(prompt, Text) and not model.reads_text:
             raise PromptError(
                 f"{prompt.where}: the {model.name} model does not support text; a text prompt needs a SEEM checkpoint "
                 "(--model seem-focalt-v1), or a mask that `vos segment FRAME --text ...` makes of it"
             )
+        check_in_pixels(prompt, info.width, info.height)
         prompt.check(info.width, info.height)
+        if isinstance(prompt, Box) and prompt.leaves(info.width, info.height):
+            notes.append(f"{prompt.where} leaves the {info.width}x{info.height} picture: clipped to it")
+    return tuple(notes)
 
 
 def _workload(job: TrackJob, model: VideoModel, options: RunOptions, info: VideoInfo) -> Workload:

@@ -93,12 +93,14 @@ class RunWriter:
         else:
             self._sinks.close()
         truncation = source.truncation if ending == "done" else None
+        notes = self._notes(is_complete=ending != "interrupted")
         self._record.finish(
             ending if truncation is None else "truncated",
             info=source.info,
             seconds=self.seconds,
             problem=None if truncation is None else str(truncation),
             truncation=truncation,
+            notes=tuple(dict.fromkeys([*self._setup.job.notes, *notes])),
         )
         if ending != "interrupted" and not self._setup.options.keep_snapshots:
             folder.clear_snapshots()
@@ -110,8 +112,17 @@ class RunWriter:
             object_ids=object_ids,
             is_stopped=ending == "stopped",
             is_interrupted=ending == "interrupted",
-            notes=tuple(note for sink in self._mask_sinks for note in getattr(sink, "notes", ())),
+            found_nothing=ending != "interrupted" and self._record.found_nothing,
+            notes=notes,
         )
+
+    def _notes(self, *, is_complete: bool) -> tuple[str, ...]:
+        """What the user should see: how the video and the prompts were read, what was written, what was not found."""
+        notes = [*self._setup.source.info.notes, *self._setup.notes]
+        notes += [note for sink in self._mask_sinks for note in getattr(sink, "notes", ())]
+        if is_complete:
+            notes += self._record.notes_on_objects()
+        return tuple(dict.fromkeys(notes))
 
     def interrupt(self) -> RunOutcome:
         """Records a run that was stopped before its first result."""

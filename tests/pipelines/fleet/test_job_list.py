@@ -125,3 +125,22 @@ def test_a_hundred_thousand_rows_are_checked_and_queued(folder: Path) -> None:
         store.replace(job_specs(read_rows(str(lines)), Defaults(folder / "out")))
         assert store.counts() == {"queued": 100_000}
     print(f"{time.process_time() - began:.1f} s of processor time for 100,000 rows")
+
+
+@pytest.mark.parametrize("name", ["_MG_0012", "mom's clip", "R&D", "clip#2", "100%", "x!", "(1) take", "Weiß", "a$b;c"])
+def test_ordinary_names_of_clips_are_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.mp4").touch()
+    (tmp_path / f"{name}.mask.png").touch()
+    assert [spec.name for spec in specs(tmp_path)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [("a:b", "':' in it"), ("-x", "'-' at the beginning"), ("a.", "'.' at the end")]
+)
+def test_a_name_that_some_file_system_refuses_names_the_character(tmp_path: Path, name: str, fault: str) -> None:
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "a.mask.png").touch()
+    table = tmp_path / "jobs.jsonl"
+    table.write_text(json.dumps({"video": "a.mp4", "name": name, "mask": "a.mask.png"}) + "\n", encoding="utf-8")
+    (problem,) = problems(table)
+    assert f"{name!r} cannot be the name of a folder: {fault}" in problem

@@ -269,3 +269,57 @@ def test_paint_over_a_copy_of_the_first_frame(clip: Path, tmp_path: Path, kind: 
     labels = read_palette_png(output / "masks" / "00000.png")
     assert set(np.unique(labels)) == {0, 1}
     assert iou(labels == 1, scene.masks[1][0]) > 0.7
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [("--box", "0.06,0.33,0.31,0.66"), ("--point", "0.19,0.5"), ("--box", "0,0,1,1"), ("--polygon", "0,0 0.5,0 0,0.5")],
+)
+def test_coordinates_as_shares_of_the_picture_are_asked_about(
+    clip: Path, tmp_path: Path, prompt: tuple[str, str], capsys: Any
+) -> None:
+    assert track(clip, *prompt, "-o", tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert "all coordinates lie in 0..1: are they shares of the picture?" in error
+    assert "160x120" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_box_that_leaves_the_picture_is_clipped_with_a_note(clip: Path, tmp_path: Path, capsys: Any) -> None:
+    assert track(clip, "--box", "-20,30,60,500", "-o", tmp_path / "out") == 0
+    note = "--box -20,30,60,500: box of object 1 leaves the 160x120 picture: clipped to it"
+    assert f"vos: {note}" in capsys.readouterr().err
+    assert note in json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
+    assert track(clip, "--box", "-20,30,-1,50", "-o", tmp_path / "beside") == 2
+    assert "lies outside the image" in capsys.readouterr().err
+
+
+def test_nothing_found_is_a_warning_a_note_and_status_1(clip: Path, tmp_path: Path, capsys: Any) -> None:
+    # With a bar that no presence reaches, the box finds nothing; a mask would be its own object.
+    output = tmp_path / "out"
+    assert track(clip, "--box", "100,5,104,9", "--absent-below", "1", "-o", output) == 1
+    printed = capsys.readouterr().err
+    record = json.loads((output / "run.json").read_text())
+    assert record["notes"] == ["object 1 got no pixel in any frame; check its prompt (box on frame 0)"]
+    assert f"vos: {record['notes'][0]}" in printed
+    assert "no object was found in any frame" in printed
+    assert record["status"] == "done"
+    # Told again when there is nothing left to do.
+    assert track(clip, "--box", "100,5,104,9", "--absent-below", "1", "-o", output, "--resume") == 1
+
+
+def test_notes_of_reading_reach_stderr_and_the_record(tmp_path: Path, mask_png: Path, capsys: Any) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    scene = moving_shapes(count=FRAMES, objects=2)
+    for index in (1, 2, 4, 5):
+        Image.fromarray(scene.frames[index]).save(frames / f"{index:05d}.png")
+    Image.fromarray(scene.frames[0]).save(frames / "thumbnail.png")
+    assert track(frames, "--mask", mask_png, "-o", tmp_path / "out") == 0
+    printed = capsys.readouterr().err
+    notes = json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
+    assert f"vos: {mask_png}: 2 objects" in printed
+    assert notes[0] == "1 number is missing, first between 2 and 4; frames are counted without gaps"
+    assert notes[1].startswith("thumbnail.png passed over")
+    assert all(printed.count(f"vos: {note}\n") == 1 for note in notes)
+    assert sorted(p.name for p in (tmp_path / "out/masks").iterdir()) == [f"0000{i}.png" for i in (1, 2, 4, 5)]

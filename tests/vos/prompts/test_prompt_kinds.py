@@ -98,7 +98,7 @@ def test_a_polygon_between_pixel_centres_is_refused_for_the_frame() -> None:
     [
         Points(np.array([[64.0, 3.0]])),
         Points(np.array([[3.0, 3.0]]), np.array([[-1.0, 3.0]])),
-        Box(10, 10, 65, 20),
+        Box(64, 10, 70, 20),
         Polygon((np.array([[0, 0], [70, 0], [0, 40]]),)),
         Stroke((np.array([[5, 5], [5, 49.0]]),)),
     ],
@@ -245,7 +245,7 @@ def test_one_kind_of_prompt_per_object_and_frame() -> None:
     with pytest.raises(PromptError, match="no prompt"):
         check_prompts([], 10, 10)
     with pytest.raises(PromptError, match="outside"):
-        check_prompts([Box(1, 1, 50, 5)], 10, 10)
+        check_prompts([Box(11, 1, 50, 5)], 10, 10)
 
 
 def test_negative_points_need_a_mark_on_the_object_in_the_same_frame() -> None:

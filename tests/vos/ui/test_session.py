@@ -310,7 +310,7 @@ def test_points_add_up_and_a_negative_one_needs_one_on_the_object(app: App) -> N
         ({"kind": "stroke", "points": [[1, 1]], "width": 4, "object": 7}, "there is no object 7"),
         ({"kind": "stroke", "points": [[1, 1]], "width": 4, "frame": 10}, "whole number in 0..9"),
         ({"kind": "box", "corners": [3, 3, 3, 9]}, "box of object 1 is empty"),
-        ({"kind": "box", "corners": [3, 3, 300, 9]}, "outside the image"),
+        ({"kind": "box", "corners": [290, 3, 300, 9]}, "outside the image"),
         ({"kind": "polygon", "ring": [[1, 1], [2, 2]]}, "at least 3 points"),
         ({"kind": "point", "at": [200, 1], "positive": True}, "outside the image"),
         ({"kind": "clear"}, "has no mark on frame 0"),
