@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from vos.cli.eval_stability import stability
+from vos.cli.eval_tracks import tracks
 
 if TYPE_CHECKING:
     from eval.report import Report
@@ -36,11 +37,13 @@ def evaluate_group() -> None:
     vos eval pack results --dataset davis17 --root DAVIS --split test-dev
 
     `vos eval PREDICTIONS ...` is short for `vos eval score PREDICTIONS ...`; see
-    `vos eval score --help` for all options. A folder called "pack" must be given as ./pack.
+    `vos eval score --help` for all options. A folder named like a command, such
+    as "pack", must be given as ./pack.
     """
 
 
 evaluate_group.add_command(stability)
+evaluate_group.add_command(tracks)
 
 
 @evaluate_group.command(DEFAULT_COMMAND, short_help="Score a folder of masks (the default).")
