@@ -118,7 +118,8 @@ def _rows(diagnosis: Diagnosis) -> list[tuple[str, str]]:
         ("duration", "unknown" if info.duration is None else f"{info.duration:.3f} s"),
         ("rotation", _rotation(info)),
         ("edit list", f"hides {info.hidden_frames} stored pictures" if info.hidden_frames else "hides nothing"),
-        ("colour", f"matrix {info.color_matrix}, range {info.color_range}"),
+        ("colour", _colour(info)),
+        ("timecode", info.timecode or "none"),
         ("interlaced", "yes; fields are not separated" if info.is_interlaced else "no"),
         ("streams", f"{info.video_stream_count} video, audio: {'yes' if info.has_audio else 'no'}"),
         ("complete", _completeness(diagnosis)),
@@ -139,6 +140,16 @@ def _frames(diagnosis: Diagnosis) -> str:
     if count is None:
         return "unknown until decoded (use --decode)"
     return f"{count} ({'decoded' if diagnosis.fully_decoded else 'from its packets'})"
+
+
+def _colour(info: VideoInfo) -> str:
+    from vos.video.signal import HDR
+
+    hdr = f" (HDR, {HDR[info.color_transfer]})" if info.color_transfer in HDR else ""
+    return (
+        f"matrix {info.color_matrix}, range {info.color_range}, primaries {info.color_primaries}, "
+        f"transfer {info.color_transfer}{hdr}"
+    )
 
 
 def _rate(info: VideoInfo) -> str:

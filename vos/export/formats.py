@@ -98,6 +98,8 @@ FORMATS: dict[str, MaskFormat] = dict(
         _picture("vp9", _alpha("vp9_alpha"), "VP9 video with alpha"),
         _picture("cutouts", _plain(CutoutSink), "RGBA PNG per frame, objects only"),
         _picture("overlay", _overlay, "the objects painted over the video, audio kept"),
+        _picture("overlay-mov", _overlay, "the same in .mov, which holds PCM sound and the timecode"),
+        _picture("overlay-mkv", _overlay, "the same in .mkv, which holds any sound"),
         _picture("sheet", _plain(ContactSheetSink), "six frames on one picture"),
     ]
 )

@@ -11,6 +11,7 @@ from vos.export.sink import MaskSink
 from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.video import Frame, VideoEncoder, VideoInfo
+from vos.video.signal import signal_of
 
 
 class VideoFileSink(MaskSink):
@@ -52,6 +53,7 @@ class VideoFileSink(MaskSink):
             codec=self.codec,
             audio_from=self.audio_from,
             overwrite=self.overwrite,
+            signal=signal_of(info),
         )
 
     def write(self, frame: Frame, result: FrameResult) -> None:

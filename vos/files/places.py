@@ -66,6 +66,8 @@ PLACES: dict[str, Place] = {
     "vp9": Place("alpha.webm"),
     "cutouts": Place("cutouts", ("*.png",)),
     "overlay": Place("overlay.mp4"),
+    "overlay-mov": Place("overlay.mov"),
+    "overlay-mkv": Place("overlay.mkv"),
     "sheet": Place("contact_sheet.png"),
 }
 

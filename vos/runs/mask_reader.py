@@ -23,6 +23,7 @@ from vos.runs.record import FINISHED, read_record
 from vos.runs.recorded import recorded_place, recorded_source_options
 from vos.video import Frame, FrameSource, VideoInfo, open_source
 from vos.video.images import ImageFolderSource
+from vos.video.signal import UNSPECIFIED
 
 # Stands for the picture where none was asked for: a sink that looks at it fails instead of painting black.
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
@@ -250,6 +251,10 @@ def _recorded_info(folder: OutputFolder, record: dict[str, Any], frames: int) ->
             container="",
             rotation=int(video["rotation"]),
             is_vfr=bool(video["is_vfr"]),
+            sample_aspect_ratio=Fraction(video.get("sample_aspect_ratio", 1)),
+            color_primaries=str(video.get("color_primaries", UNSPECIFIED)),
+            color_transfer=str(video.get("color_transfer", UNSPECIFIED)),
+            timecode=video.get("timecode"),
             frame_names=recorded_frame_names(folder.record),
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:

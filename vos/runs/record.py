@@ -24,6 +24,7 @@ from vos.runs.inputs import RunInputs, keep_references
 from vos.runs.journal import JournalEntry, JournalWriter, mask_crc
 from vos.tracking.absence import PresenceEvents
 from vos.video import Frame, Truncation, VideoInfo
+from vos.video.signal import UNSPECIFIED
 
 SCHEMA = 1
 # A run with one of these as its status has nothing left to do.
@@ -221,6 +222,7 @@ class RunRecord(MaskSink):
                 "rotation": info.rotation,
                 "codec": info.codec,
                 "is_vfr": info.is_vfr,
+                **_signal_to_json(info),
                 **({"frame_names": list(info.frame_names)} if info.frame_names else {}),
             },
             "prompts": inputs.pop("prompts"),
@@ -233,6 +235,17 @@ class RunRecord(MaskSink):
             "mask_crc32": [f"{checksum:08x}" for checksum in self._checksums],
         }
         write_json(self.folder.record, record)
+
+
+def _signal_to_json(info: VideoInfo) -> dict[str, str]:
+    """What videos made of a run need to know of its source; only what is out of the ordinary."""
+    values = {
+        "sample_aspect_ratio": (str(info.sample_aspect_ratio), "1"),
+        "color_primaries": (info.color_primaries, UNSPECIFIED),
+        "color_transfer": (info.color_transfer, UNSPECIFIED),
+        "timecode": (info.timecode or "", ""),
+    }
+    return {name: value for name, (value, usual) in values.items() if value != usual}
 
 
 def read_record(folder: OutputFolder) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from vos.errors import OutputError, UsageError
 from vos.video import pyav_compat
 from vos.video.audio_copy import AudioCopy
 from vos.video.codecs import CONTAINERS, QUALITY_OPTIONS, find_encoder
+from vos.video.signal import VideoSignal
 
 # Bytes of x264 depend on its thread count, so it is the same on every machine.
 _ENCODER_THREADS = 4
@@ -31,9 +32,9 @@ _BT709 = 1
 class VideoEncoder:
     """Writes a video file. It appears under its name when it is complete, or not at all.
 
-    Bytes are the same for the same frames on every machine with the same PyAV build. Colours are stored as BT.709,
-    limited range, and tagged so. Odd sizes are padded at the right and bottom where the codec needs it. Times are
-    exact in mp4 and mov and rounded to milliseconds by mkv.
+    Bytes are the same for the same frames on every machine with the same PyAV build. Colours are stored with the
+    matrix of BT.709, limited range, and tagged so. Odd sizes are padded at the right and bottom where the codec needs
+    it. Times are exact in mp4 and mov and rounded to milliseconds by mkv.
 
     Args:
         path: The file; its extension chooses the container.
@@ -45,6 +46,9 @@ class VideoEncoder:
         audio_from: A file whose first audio stream is copied, without re-encoding, as far as the video reaches. None,
             or a file without audio, gives a silent video; so does audio that the container cannot hold (see `notes`).
         overwrite: Whether an existing file may be replaced.
+        signal: Pixel aspect ratio, primaries, transfer and timecode of the source (`signal_of`); square pixels and
+            BT.709 by default. The matrix is BT.709 and the range limited in any case. Only mov holds a timecode; for
+            webm pictures are stretched to square pixels, with a note.
 
     Attributes:
         notes: Sentences on what was done differently from what was asked.
@@ -66,7 +70,9 @@ class VideoEncoder:
         crf: int = 18,
         audio_from: str | Path | None = None,
         overwrite: bool = False,
+        signal: VideoSignal | None = None,
     ) -> None:
+        self._signal = signal or VideoSignal()
         if not 0 <= crf <= 51:
             raise UsageError(f"a crf of {crf} is not possible; give 0 (lossless, large) to 51 (coarse, small)")
         self.path = Path(path)
@@ -112,16 +118,27 @@ class VideoEncoder:
         if encoder in QUALITY_OPTIONS:
             options[QUALITY_OPTIONS[encoder]] = str(crf)
         stream = self._container.add_stream(encoder, rate=rate or Fraction(30), options=options)
-        self._stored_size = tuple(-(-side // self._codec.multiple) * self._codec.multiple for side in self._size)
+        aspect = self._signal.sample_aspect_ratio or Fraction(1)
+        self._shown_size = self._size
+        if container_format == "webm" and aspect != 1:
+            # PyAV cannot tell FFmpeg's WebM writer of an aspect ratio, and VP9 itself has none.
+            self._shown_size = (max(1, round(self._size[0] * aspect)), self._size[1])
+            width, height = self._shown_size
+            self.notes.append(f"{self.path.name}: pixels are not square ({aspect}): stretched to {width}x{height}")
+        self._stored_size = tuple(-(-side // self._codec.multiple) * self._codec.multiple for side in self._shown_size)
         stream.width, stream.height = self._stored_size
         stream.pix_fmt = self._codec.pixel_format
         stream.codec_context.time_base = self._time_base
         stream.time_base = self._time_base
         if self._codec.pixel_format.startswith("yuv"):
             stream.codec_context.colorspace = _BT709
-            stream.codec_context.color_primaries = _BT709
-            stream.codec_context.color_trc = _BT709
+            stream.codec_context.color_primaries = self._signal.primaries
+            stream.codec_context.color_trc = self._signal.transfer
             stream.codec_context.color_range = int(ColorRange.MPEG)
+        if aspect != 1 and self._shown_size == self._size:
+            stream.codec_context.sample_aspect_ratio = aspect
+        if self._signal.timecode is not None and container_format == "mov":
+            stream.metadata["timecode"] = self._signal.timecode
         self._stream = stream
         if audio_from is not None:
             self._audio = AudioCopy(Path(audio_from), self._container, self.notes)
@@ -157,18 +174,23 @@ class VideoEncoder:
         self._mux(lambda: self._stream.encode(frame))
 
     def _to_stored(self, image: np.ndarray) -> Any:
-        right, bottom = self._stored_size[0] - self._size[0], self._stored_size[1] - self._size[1]
+        if self._shown_size != self._size:
+            image = cv2.resize(image, self._shown_size, interpolation=cv2.INTER_LINEAR)
+        right, bottom = self._stored_size[0] - self._shown_size[0], self._stored_size[1] - self._shown_size[1]
         if right or bottom:
             image = np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=self._codec.input_format)
         if not self._codec.pixel_format.startswith("yuv"):
             return self._reformatter.reformat(frame, format=self._codec.pixel_format)
-        return self._reformatter.reformat(
+        stored = self._reformatter.reformat(
             frame,
             format=self._codec.pixel_format,
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
+        # ProRes takes them from its pictures.
+        stored.color_primaries, stored.color_trc = self._signal.primaries, self._signal.transfer
+        return stored
 
     def _mux(self, encode: Any) -> None:
         """Writes the packets of one encoder call, and the audio up to their time."""

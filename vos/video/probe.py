@@ -19,6 +19,7 @@ from vos.errors import VideoError
 from vos.video import pyav_compat
 from vos.video.orientation import Orientation
 from vos.video.packets import PacketDecoder
+from vos.video.signal import PRIMARIES, TRANSFERS, UNSPECIFIED, notes_on_signal, timecode_of
 from vos.video.timeline import Timeline
 from vos.video.types import Truncation, VideoInfo
 
@@ -110,6 +111,7 @@ def probe_file(path: Path, *, stream: int | None = None, scan: bool = True) -> P
         if info.video_stream_count > 1:
             info = replace(info, notes=(f"{info.video_stream_count} video streams: number {number} is read",))
         nominal_step = _nominal_step(info, first)
+    info = replace(info, notes=(*info.notes, *notes_on_signal(info)))
     if not followed:
         info = replace(info, notes=(*info.notes, "the display matrix is not a turn by 90 degrees: not applied"))
     timetable = scan_packets(path, number) if scan else None
@@ -261,6 +263,9 @@ def _describe(container: Any, stream: Any, frame: Any, orientation: Orientation)
         pixel_format=frame.format.name,
         color_matrix=_MATRIX_NAMES.get(int(frame.colorspace), str(int(frame.colorspace))),
         color_range=_color_range(frame),
+        color_primaries=PRIMARIES.get(int(frame.color_primaries), UNSPECIFIED),
+        color_transfer=TRANSFERS.get(int(frame.color_trc), UNSPECIFIED),
+        timecode=timecode_of(container),
         is_interlaced=bool(frame.interlaced_frame),
         sample_aspect_ratio=pyav_compat.fraction(stream.sample_aspect_ratio) or Fraction(1),
         stream_index=stream.index,

@@ -77,6 +77,8 @@ class VideoInfo:
         pixel_format: FFmpeg's name of the stored pixel format.
         color_matrix: YCbCr matrix of the stored pictures, `unspecified` when they do not tell.
         color_range: `limited`, `full` or `unspecified`.
+        color_primaries, color_transfer: FFmpeg's names, `unspecified` when the pictures do not tell.
+        timecode: Start timecode, such as `01:00:00:00`, or None.
         is_interlaced: Whether pictures are stored as two fields. They are not deinterlaced.
         sample_aspect_ratio: Width of a pixel over its height. Frames are not stretched by it.
         stream_index: Which stream of the container is read.
@@ -104,6 +106,9 @@ class VideoInfo:
     pixel_format: str = "rgb24"
     color_matrix: str = "rgb"
     color_range: str = "full"
+    color_primaries: str = "unspecified"
+    color_transfer: str = "unspecified"
+    timecode: str | None = None
     is_interlaced: bool = False
     sample_aspect_ratio: Fraction = Fraction(1)
     stream_index: int = 0

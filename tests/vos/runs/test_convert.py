@@ -94,7 +94,7 @@ EXACT: dict[str, Callable[[Path], Masks]] = {
     "npz": _npz,
 }
 # Formats without the masks of single objects; each has a test of its own below.
-PICTURES = {"labelstudio-video", "prores", "vp9", "cutouts", "overlay", "sheet"}
+PICTURES = {"labelstudio-video", "prores", "vp9", "cutouts", "overlay", "overlay-mov", "overlay-mkv", "sheet"}
 
 
 def test_no_format_goes_untested() -> None:
