@@ -12,9 +12,11 @@ import numpy as np
 from pipelines.perf.clips import write_clip
 from seem_model.video_model import VideoModel
 from vos.prompts import PromptScript
-from vos.resources.ram_budget import Buffers, Workload, estimate_memory
+from vos.resources.ram_budget import Buffers, estimate_memory
 from vos.resources.resident import resident_bytes
 from vos.runs.run import Observer, RunOptions, TrackJob, run_job
+from vos.runs.setup import workload_of
+from vos.video import open_source
 
 # Thread pools, the allocator's pools and memory frames have reached their size by then.
 WARM_UP = 500
@@ -75,8 +77,10 @@ def measure_memory(
         process = resident_bytes()
         prompts = tuple(write_clip(clip, width, height, frames, objects))
         job = TrackJob(str(clip), PromptScript(prompts), Path(folder) / "out", overlay=overlay)
-        run_job(job, model, RunOptions(keep_snapshots=False), Observer(on_frame=sample))
-    aspect = max(width, height) / min(width, height)
+        options = RunOptions(keep_snapshots=False)
+        with open_source(clip) as source:
+            work = workload_of(job, model, options, source.info)
+        run_job(job, model, options, Observer(on_frame=sample))
     greatest = np.maximum.accumulate(resident)
     warm = min(WARM_UP, frames // 2)
     places = sorted({round(i) for i in np.linspace(warm, frames, _POINTS_AFTER_WARM_UP)} | {1, warm // 5, warm})
@@ -86,11 +90,7 @@ def measure_memory(
         height=height,
         objects=objects,
         frames=frames,
-        estimate=estimate_memory(
-            Workload(width, height, round(model.short_side**2 * aspect), objects, overlay=overlay),
-            Buffers(),
-            process=process,
-        ).total,
+        estimate=estimate_memory(work, Buffers(recent_frames=options.memory.recent_frames), process=process).total,
         points=tuple((place, int(greatest[place - 1])) for place in places if place > 0),
         slope=float(np.polyfit(np.arange(len(later)), later, 1)[0]),
         growth=float(greatest[-1] / greatest[warm - 1] - 1),

@@ -76,7 +76,7 @@ def prepare_run(job: TrackJob, model: VideoModel, options: RunOptions, source: F
     notes = _check_prompts(job.script, model, source.info)
     buffers = Buffers(recent_frames=options.memory.recent_frames)
     if options.max_memory is not None:
-        work = _workload(job, model, options, source.info)
+        work = workload_of(job, model, options, source.info)
         buffers = fit_buffers(work, buffers, process=resident_bytes(), limit=options.max_memory)
         options = replace(options, memory=replace(options.memory, recent_frames=buffers.recent_frames))
     inputs = _inputs(job, model, options, source)
@@ -107,7 +107,7 @@ def _check_prompts(script: PromptScript, model: VideoModel, info: VideoInfo) -> 
     return tuple(notes)
 
 
-def _workload(job: TrackJob, model: VideoModel, options: RunOptions, info: VideoInfo) -> Workload:
+def workload_of(job: TrackJob, model: VideoModel, options: RunOptions, info: VideoInfo) -> Workload:
     """What decides how much memory a job takes."""
     objects = len(job.script.object_ids)
     views = 1
