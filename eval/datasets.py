@@ -1,4 +1,4 @@
-"""The table of data sets: how each is laid out, which numbers it quotes, which split is scored by default."""
+"""The table of data sets: the layout of each, the numbers it quotes, the split scored by default."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class EvalUsageError(EvalError):
 
 
 class DatasetError(EvalError):
-    """Ground truth that is absent, incomplete or not laid out as its data set defines."""
+    """Ground truth that is absent, incomplete or not in the layout of its data set."""
 
 
 class MaskFileError(EvalError):

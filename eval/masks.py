@@ -113,8 +113,8 @@ class MaskStack:
 def window_of(support: np.ndarray) -> Window | None:
     """The part of the frame that counting has to look at; None if there is nothing.
 
-    The bounding box of all masks, one pixel wider: boundary pixels lie at most one pixel above or left of a mask, and
-    a pixel of background to its right and below tells a mask that ends from one that touches the edge of the frame.
+    The bounding box of all masks, one pixel wider: boundary pixels are at most one pixel above or left of a mask, and a
+    pixel of background to its right and below distinguishes a mask that ends from one that touches the frame's edge.
     """
     if support.dtype != np.uint8:
         support = (support != 0).view(np.uint8)

@@ -63,7 +63,7 @@ def count_frames(plan: SequencePlan, positions: range) -> list[np.ndarray]:
             continue
         truth = plan.truth.read(stem, ids, None)
         prediction = plan.predictions.read(stem, ids, truth.shape)
-        # Proposals are counted before void is taken out: one that lies in void altogether is still a proposal.
+        # Proposals are counted before void is taken out: one that is entirely in void is still a proposal.
         highest = prediction.max_id
         if plan.void:
             prediction, truth = _without_void(prediction, truth)

@@ -1,1 +1,1 @@
-"""Data sets run from end to end: what a sequence's job is, how predictions are laid out, what the report says."""
+"""Data sets run from end to end: the jobs of sequences, the layout of predictions, the report."""

@@ -185,7 +185,7 @@ def simulate(seconds: list[float], workers: int, folder: Path) -> Simulation:
     first = last = 0.0
     done = 0
 
-    def hear(event: BatchEvent) -> None:
+    def handle(event: BatchEvent) -> None:
         nonlocal first, last, done
         if isinstance(event, JobStarted):
             first = first or time.monotonic()
@@ -199,7 +199,7 @@ def simulate(seconds: list[float], workers: int, folder: Path) -> Simulation:
         store.replace(_specs(seconds, folder))
         hosts = _SharedHosts(ray, workers)
         memory, used = resident_bytes(), _processor_seconds()
-        run_queue(store, lambda: RayPool(hosts, plan), on_event=hear)
+        run_queue(store, lambda: RayPool(hosts, plan), on_event=handle)
         used, memory = _processor_seconds() - used, resident_bytes() - memory
         gaps = hosts.gaps()
     gap = sum(gaps) / max(1, len(gaps))

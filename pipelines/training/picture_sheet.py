@@ -1,4 +1,4 @@
-"""A sheet of tracked clips to look at while a run goes on."""
+"""A sheet of tracked clips to look at during a run."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A folder of reference cases holds
 
-* `*.json`: files with an entry "cases", what the official tool said by name of the case;
+* `*.json`: files with an entry "cases", the output of the official tool by name of the case;
 * `make_cases.py`, which makes the masks of each case, or the masks themselves as that file writes them
   (`<case>/DAVIS`, `<case>/pred`);
 * for cases on real sequences also the ground truth: a folder with `Annotations/480p` (DAVIS-2016) or with a folder of
@@ -64,7 +64,7 @@ def write_case(name: str, folder: Path) -> tuple[Path, Path]:
 
 @lru_cache(maxsize=1)
 def _load_generator() -> ModuleType:
-    """The module that makes the masks of the cases, told of all real ground truth that can be found."""
+    """The module that makes the masks of the cases, given all real ground truth that can be found."""
     path = FOLDER / _GENERATOR
     if not path.is_file():
         pytest.fail(f"{path}: no such file, and not every case comes with its masks")

@@ -106,7 +106,8 @@ def segment(
             "point": points,
             "negative-point": negative_points,
             "polygon": polygons,
-        }
+        },
+        image,
     )
     check_positive(drawn)
     if (reference is None) != (reference_mask is None):
@@ -159,14 +160,16 @@ def segment(
     _write(folder, rgb, index_map, {"image": image.name, "model": loaded.name, "segments": segments}, as_json=as_json)
 
 
-def _read_drawn(values: Mapping[str, Sequence[object]]) -> list[VisualPrompt]:
-    """Kind -> its values: the prompts on the picture."""
+def _read_drawn(values: Mapping[str, Sequence[object]], image: Path) -> list[VisualPrompt]:
+    """Prompts on a picture, from the values of each kind. Strokes may be painted over a copy of it."""
     from vos.prompts import VisualPrompt
+    from vos.prompts.image_file import read_rgb
 
+    place = PromptPlace(over=lambda: read_rgb(image))
     prompts: list[Prompt] = []
     for kind, texts in values.items():
         for text in texts:
-            add_prompts(prompts, read_prompts(kind, str(text), PromptPlace()))
+            add_prompts(prompts, read_prompts(kind, str(text), place))
     return [prompt for prompt in prompts if isinstance(prompt, VisualPrompt)]
 
 
@@ -237,7 +240,7 @@ def _reference_answers(
     from vos.prompts.image_file import read_rgb
 
     rgb = read_rgb(image)
-    marks = _read_drawn({"stroke": [mask]})
+    marks = _read_drawn({"stroke": [mask]}, image)
     for prompt in marks:
         prompt.check(rgb.shape[1], rgb.shape[0])
     maps = [prompt.rasterise(rgb.shape[1], rgb.shape[0]) for prompt in marks]

@@ -100,7 +100,7 @@ def write_youtube_vos(root: Path, split: str = "train", *, only_given: bool = Fa
 
 
 def write_all_frames(root: Path, split: str) -> None:
-    """`<split>_all_frames` of `write_youtube_vos`: between two of its frames lies one more here, not four."""
+    """`<split>_all_frames` of `write_youtube_vos`: with one more frame between two of its frames, not four."""
     frames = list(draw_frames(WIDTH, HEIGHT, FRAMES, len(ENTERS)))
     for index, (frame, _) in enumerate(frames):
         for number in (5 * index, 5 * index + 2):

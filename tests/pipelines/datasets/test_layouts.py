@@ -1,4 +1,4 @@
-"""Data sets other than DAVIS: where objects come in, which frames are laid out, what is read of the truth."""
+"""Data sets other than DAVIS: where objects appear, which frames get predictions, which ground truth is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the simulated user draws lies in the object and says where it is."""
+"""Drawings of the simulated user are inside the object and locate it."""
 
 from __future__ import annotations
 

@@ -60,10 +60,10 @@ def test_weights_that_cannot_be_read_fail_their_job_without_a_second_attempt(
     weights.write_bytes(b"not weights" * 100)
     manifest = write_manifest(tmp_path / "jobs.jsonl", clips(1, 4), weights=str(weights))
     assert batch(manifest, tmp_path / "out") == 1
-    said = capfd.readouterr().err
+    message = capfd.readouterr().err
     # An error of the networks, not of `vos`: the worker knows it for the user's all the same.
-    assert str(weights) in said
-    assert "CheckpointError" not in said and "attempt" not in said
+    assert str(weights) in message
+    assert "CheckpointError" not in message and "attempt" not in message
 
 
 def test_a_corrupt_video_fails_alone_and_is_named(

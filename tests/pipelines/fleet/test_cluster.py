@@ -47,7 +47,7 @@ def test_a_batch_outlives_the_loss_of_one_of_two_nodes(clips: MakeClips, tmp_pat
     seen: set[int] = set()
     done = 0
 
-    def hear(event: BatchEvent) -> None:
+    def handle(event: BatchEvent) -> None:
         nonlocal done
         if pool is not None:
             seen.update(pool.processes.values())
@@ -66,7 +66,7 @@ def test_a_batch_outlives_the_loss_of_one_of_two_nodes(clips: MakeClips, tmp_pat
                 return pool
 
             outcome = run_batch(
-                read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, on_event=hear
+                read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, on_event=handle
             )
     finally:
         nodes.shutdown()

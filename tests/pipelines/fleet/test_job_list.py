@@ -99,10 +99,10 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(folder: Path) -> Non
         ["no object"],
     ]
     lines.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{broken\n", encoding="utf-8")
-    told = problems(lines)
-    assert [int(text.split("line ")[1].split(":")[0]) for text in told] == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    messages = problems(lines)
+    assert [int(text.split("line ")[1].split(":")[0]) for text in messages] == [2, 3, 4, 5, 6, 7, 8, 9, 10]
     for text, word in zip(
-        told,
+        messages,
         ("no such file", "box", "no prompt", "folder", "colour", "short_side", "taken", "object", "JSON"),
         strict=True,
     ):

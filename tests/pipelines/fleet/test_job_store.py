@@ -57,29 +57,29 @@ class ScriptedPool:
 
 
 def work(store: JobStore, pool: WorkerPool, retries: int = 2) -> list[BatchEvent]:
-    heard: list[BatchEvent] = []
-    run_queue(store, lambda: pool, retries=retries, on_event=heard.append)
-    return heard
+    events: list[BatchEvent] = []
+    run_queue(store, lambda: pool, retries=retries, on_event=events.append)
+    return events
 
 
 def test_a_lost_job_is_tried_again_after_the_others(tmp_path: Path) -> None:
     pool = ScriptedPool({"job0": [WorkerLost, WorkerLost]})
     with JobStore(tmp_path / "journal.sqlite") as store:
         store.replace(jobs(4, tmp_path))
-        heard = work(store, pool)
+        events = work(store, pool)
         assert store.counts() == {"done": 4}
     assert pool.order == ["job0", "job1", "job2", "job3", "job0", "job0"]
-    assert sum(isinstance(event, JobRetried) for event in heard) == 2
+    assert sum(isinstance(event, JobRetried) for event in events) == 2
 
 
 def test_a_job_that_loses_every_worker_fails_alone(tmp_path: Path) -> None:
     with JobStore(tmp_path / "journal.sqlite") as store:
         store.replace(jobs(3, tmp_path))
-        heard = work(store, ScriptedPool({"job1": [WorkerLost] * 5}))
+        events = work(store, ScriptedPool({"job1": [WorkerLost] * 5}))
         assert store.counts() == {"done": 2, "failed": 1}
         (failed,) = store.rows("failed")
     assert failed.spec.name == "job1" and failed.problem == "scripted (tried 3 times)"
-    assert [event.name for event in heard if isinstance(event, JobFailed)] == ["job1"]
+    assert [event.name for event in events if isinstance(event, JobFailed)] == ["job1"]
 
 
 def test_a_job_that_failed_by_itself_is_not_retried(tmp_path: Path) -> None:

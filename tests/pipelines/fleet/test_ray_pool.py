@@ -85,7 +85,7 @@ def test_a_batch_survives_killed_workers_a_corrupt_video_and_a_full_disk(
     killer = Saboteur(output, {name: chance.randint(1, 8) for name in victims}, numbers, signal.SIGKILL)
     retried: list[str] = []
 
-    def hear(event: BatchEvent) -> None:
+    def handle(event: BatchEvent) -> None:
         if isinstance(event, JobRetried):
             retried.append(event.name)
 
@@ -98,7 +98,7 @@ def test_a_batch_survives_killed_workers_a_corrupt_video_and_a_full_disk(
 
         killer.start()
         defaults = Defaults(output, CPU, require_empty=False)
-        outcome = run_batch(read_rows(str(manifest)), defaults, make_pool, threads=1, on_event=hear)
+        outcome = run_batch(read_rows(str(manifest)), defaults, make_pool, threads=1, on_event=handle)
         killer.over.set()
 
     assert sorted(killer.reached) == sorted(retried) == sorted(victims)
@@ -140,7 +140,7 @@ def test_masks_do_not_depend_on_the_decoding_process_even_if_it_dies(
     processes: list[int] = []
     ended = 0
 
-    def hear(event: BatchEvent) -> None:
+    def handle(event: BatchEvent) -> None:
         nonlocal ended
         ended += isinstance(event, JobDone)
         if isinstance(event, JobDone) and ended in (1, 6):
@@ -157,7 +157,7 @@ def test_masks_do_not_depend_on_the_decoding_process_even_if_it_dies(
             return pools[0]
 
         outcome = run_batch(
-            read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, on_event=hear
+            read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, on_event=handle
         )
     assert outcome.done == 6, outcome.problems
     assert len(set(processes)) == 2, "the decoder came back, as another process"
@@ -171,7 +171,7 @@ def test_a_worker_that_hangs_is_replaced(twelve: tuple[list[Path], dict[str, dic
     stopper = Saboteur(tmp_path / "out", {"clip00": 3}, {"clip00": 1, "clip01": 2}, signal.SIGSTOP)
     problems: list[str] = []
 
-    def hear(event: BatchEvent) -> None:
+    def handle(event: BatchEvent) -> None:
         if isinstance(event, JobRetried):
             problems.append(event.problem)
 
@@ -184,7 +184,7 @@ def test_a_worker_that_hangs_is_replaced(twelve: tuple[list[Path], dict[str, dic
 
         stopper.start()
         outcome = run_batch(
-            read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, retries=3, on_event=hear
+            read_rows(str(manifest)), Defaults(tmp_path / "out", CPU), make_pool, threads=1, retries=3, on_event=handle
         )
         stopper.over.set()
     assert stopper.reached == ["clip00"]

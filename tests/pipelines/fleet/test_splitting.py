@@ -144,8 +144,8 @@ def test_what_cannot_be_split_is_reported_before_anything_runs(
     ]
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert vos("batch", manifest, "-o", tmp_path / "out", *SIZE) == 2
-    told = capfd.readouterr().err
-    assert "split_overlap 6" in told and "overlay" in told and "split_frames many" in told
+    message = capfd.readouterr().err
+    assert "split_overlap 6" in message and "overlay" in message and "split_frames many" in message
     assert not (tmp_path / "out").exists()
 
 

@@ -121,7 +121,7 @@ def test_resuming_with_other_settings_is_refused(stills_folder: Path, tmp_path: 
     train(settings, random_trunk_weights, stop=StopAtStep(1))
     with pytest.raises(TrainingDataError, match="started with seed 0, not 1"):
         train(replace(settings, seed=1), random_trunk_weights, resume=True)
-    # Runs from before a setting existed go on with its default.
+    # Runs from before a setting existed continue with its default.
     stored = tmp_path / "run" / "settings.json"
     old = {name: value for name, value in json.loads(stored.read_text()).items() if name != "zoom"}
     stored.write_text(json.dumps(old))

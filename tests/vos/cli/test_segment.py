@@ -65,6 +65,16 @@ def test_points_and_boxes_give_one_mask_per_object(photo: Path, tiny: None, caps
         assert overlay.size == (SIZE[1], SIZE[0])
 
 
+def test_a_stroke_may_be_painted_over_a_copy_of_the_picture(photo: Path, tiny: None, capsys) -> None:
+    painted = np.array(Image.open(photo).convert("RGB"))
+    painted[30:38, 40:70] = (255, 0, 255)
+    Image.fromarray(painted).save("painted.png")
+    status, out, err = run(capsys, str(photo), "--stroke", "painted.png", "--no-labels", "--short-side", "64", "--json")
+    assert status == 0, err
+    (segment,) = json.loads(out)["segments"]
+    assert (segment["id"], segment["prompt"]) == (1, "stroke")
+
+
 def test_a_reference_picture_of_another_size_marks_the_object(photo: Path, tiny: None, capsys) -> None:
     need_vocabulary()
     Image.fromarray(picture(70, 100)).save("other.png")
