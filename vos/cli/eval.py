@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vos.cli.eval_events import events
 from vos.cli.eval_stability import stability
 from vos.cli.eval_tracks import tracks
 
@@ -44,6 +45,7 @@ def evaluate_group() -> None:
 
 evaluate_group.add_command(stability)
 evaluate_group.add_command(tracks)
+evaluate_group.add_command(events)
 
 
 @evaluate_group.command(DEFAULT_COMMAND, short_help="Score a folder of masks (the default).")
