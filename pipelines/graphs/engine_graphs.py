@@ -279,7 +279,7 @@ def _read_children(
     Args:
         query: (P, 4, C).
         keys: (N, 4 * C) of remembered cells.
-        table: (O, N, 8) masks of their children, and whether these may be read.
+        table: (O, N, 8) masks of their children, each followed by whether it may be read.
         cells, bias: (P, n) which remembered cells, and logits for them.
         parent: (O, P, 1) the parents' masks, for objects that cannot be read there.
         dims: C and n.
@@ -289,10 +289,12 @@ def _read_children(
     """
     channels, count = dims
     candidates = g.op("Gather", keys, cells, axis=0).reshape(0, count * 4, channels)  # (P, n*4, C)
-    affinity = (query @ candidates.transpose(0, 2, 1)).reshape(0, 4, count, 4)
-    weights = g.op("Softmax", (affinity + bias.reshape(0, 1, count, 1)).reshape(0, 4, count * 4), axis=-1)
-    stored = g.op("Gather", table, cells, axis=1).reshape(0, 0, count, 2, 4).transpose(0, 1, 2, 4, 3)
-    read = weights @ stored.reshape(0, 0, count * 4, 2)  # (O, P, 4, 2)
+    # Every logit four times in a row, by a product: adding along rows of 4 * count is faster than along rows of 4.
+    repeat = g.constant(np.repeat(np.eye(count, dtype=np.float32), 4, 1))
+    affinity = query @ candidates.transpose(0, 2, 1) + (bias @ repeat).unsqueeze(1)
+    weights = g.op("Softmax", affinity, axis=-1)  # (P, 4, n*4)
+    stored = g.op("Gather", table, cells, axis=1).reshape(0, 0, count * 4, 2)
+    read = weights @ stored  # (O, P, 4, 2)
     mask, share = (read.cut(3, i, i + 1).reshape(0, 0, 4) for i in range(2))
     known = g.op("Greater", share, g.constant(np.float32(_LEAST_SHARE)))
     return g.op("Where", known, mask / (share + _EPS), parent), weights

@@ -158,9 +158,9 @@ def _join(views: Sequence[OnnxMemory], config: CompactConfig) -> CellTable:
     key8 = np.empty((total, width8), np.float32)
     key4 = np.empty((4 * total, width4 // 4), np.float32)
     stored = np.zeros((objects, values + 2, total), np.float32)
-    # Four masks and, beside each, whether it may be read.
-    mask8 = np.zeros((objects, total, 2, 4), np.float32)
-    mask4 = np.zeros((objects, 4 * total, 2, 4), np.float32)
+    # Four masks, each followed by whether it may be read.
+    mask8 = np.zeros((objects, total, 4, 2), np.float32)
+    mask4 = np.zeros((objects, 4 * total, 4, 2), np.float32)
     prompts = np.zeros((objects, len(views), tokens, dim), np.float32)
     bias = np.full((objects, len(views), tokens), np.log(_LEAST_VALID), np.float32)
     for number, (view, count, stop) in enumerate(zip(views, counts, stops, strict=True)):
@@ -174,8 +174,8 @@ def _join(views: Sequence[OnnxMemory], config: CompactConfig) -> CellTable:
             stored[row, :values, cells] = own.value
             stored[row, values, cells] = own.mask[0]
             stored[row, values + 1, cells] = 1
-            mask8[row, cells, 0], mask8[row, cells, 1] = own.stride8_mask, 1
-            mask4[row, cells4, 0], mask4[row, cells4, 1] = own.stride4_mask.reshape(4 * count, 4), 1
+            mask8[row, cells, :, 0], mask8[row, cells, :, 1] = own.stride8_mask, 1
+            mask4[row, cells4, :, 0], mask4[row, cells4, :, 1] = own.stride4_mask.reshape(4 * count, 4), 1
             prompts[row, number], bias[row, number] = own.prompts, 0
     annotated = sum(count for view, count in zip(views, counts, strict=True) if view.pinned)
     inputs = {
