@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -17,11 +18,11 @@ from seem_model.compact.config import CompactConfig
 from seem_model.compact_onnx.geometry import Grid
 
 # Tables of this many lists of views are kept; a tracker decodes every window of a frame with a list of its own.
-_TABLES = 8
+_TABLES = 4
 _LEAST_VALID = 1e-4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ViewKeys:
     """Correspondence keys of a remembered view with Q cells at stride 16, in float16 except the first.
 
@@ -37,8 +38,17 @@ class ViewKeys:
     stride4_key: np.ndarray
     grid: Grid
 
+    @cached_property
+    def laid_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The keys as float32 parts of a table: (C16, Q), (Q, 4 * C8) and, a row per stride-8 cell, (4 * Q, 4 * C4)."""
+        return (
+            np.ascontiguousarray(self.key.T),
+            self.stride8_key.astype(np.float32),
+            self.stride4_key.astype(np.float32).reshape(4 * len(self.key), -1),
+        )
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class ObjectCells:
     """What a remembered view says of one object, all float32.
 
@@ -55,6 +65,15 @@ class ObjectCells:
     stride8_mask: np.ndarray
     stride4_mask: np.ndarray
     prompts: np.ndarray
+
+    @cached_property
+    def laid_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Parts of a table: (value channels + 2, Q) value, mask and ones; (Q, 8) and (4 * Q, 8) four masks a row, each
+        followed by 1, which says that it may be read."""
+        stored = np.concatenate([self.value, self.mask, np.ones_like(self.mask)])
+        masks = [self.stride8_mask, self.stride4_mask.reshape(-1, 4)]
+        mask8, mask4 = (np.stack([mask, np.ones_like(mask)], 2).reshape(len(mask), 8) for mask in masks)
+        return stored, mask8, mask4
 
 
 _KEY_NAMES = ("key", "stride8_key", "stride4_key")
@@ -150,41 +169,29 @@ class CellTables:
 
 def _join(views: Sequence[OnnxMemory], config: CompactConfig) -> CellTable:
     counts = [len(view.keys.key) for view in views]
-    stops = np.cumsum(counts).tolist()
-    total, objects = stops[-1], len(views[0].objects)
-    channels, width8, width4 = (getattr(views[0].keys, name).shape[1] for name in _KEY_NAMES)
-    values, tokens, dim = config.value_dim, config.memory_tokens, config.dim
-    key = np.empty((channels, total), np.float32)
-    key8 = np.empty((total, width8), np.float32)
-    key4 = np.empty((4 * total, width4 // 4), np.float32)
-    stored = np.zeros((objects, values + 2, total), np.float32)
-    # Four masks, each followed by whether it may be read.
-    mask8 = np.zeros((objects, total, 4, 2), np.float32)
-    mask4 = np.zeros((objects, 4 * total, 4, 2), np.float32)
+    total, objects = sum(counts), len(views[0].objects)
+    tokens, dim = config.memory_tokens, config.dim
+    stored = np.zeros((objects, config.value_dim + 2, total), np.float32)
+    mask8 = np.zeros((objects, total, 8), np.float32)
+    mask4 = np.zeros((objects, 4 * total, 8), np.float32)
     prompts = np.zeros((objects, len(views), tokens, dim), np.float32)
     bias = np.full((objects, len(views), tokens), np.log(_LEAST_VALID), np.float32)
-    for number, (view, count, stop) in enumerate(zip(views, counts, stops, strict=True)):
-        cells, cells4 = slice(stop - count, stop), slice(4 * (stop - count), 4 * stop)
-        key[:, cells] = view.keys.key.T
-        key8[cells] = view.keys.stride8_key
-        key4[cells4] = view.keys.stride4_key.reshape(4 * count, -1)
+    stop = 0
+    for number, (view, count) in enumerate(zip(views, counts, strict=True)):
+        start, stop = stop, stop + count
         for row, own in enumerate(view.objects):
-            if own is None:
-                continue
-            stored[row, :values, cells] = own.value
-            stored[row, values, cells] = own.mask[0]
-            stored[row, values + 1, cells] = 1
-            mask8[row, cells, :, 0], mask8[row, cells, :, 1] = own.stride8_mask, 1
-            mask4[row, cells4, :, 0], mask4[row, cells4, :, 1] = own.stride4_mask.reshape(4 * count, 4), 1
-            prompts[row, number], bias[row, number] = own.prompts, 0
+            if own is not None:
+                stored[row, :, start:stop], mask8[row, start:stop], mask4[row, 4 * start : 4 * stop] = own.laid_out
+                prompts[row, number], bias[row, number] = own.prompts, 0
+    keys, keys8, keys4 = zip(*(view.keys.laid_out for view in views), strict=True)
     annotated = sum(count for view, count in zip(views, counts, strict=True) if view.pinned)
     inputs = {
-        "memory_key": key,
-        "memory_stride8_key": key8,
-        "memory_stride4_key": key4,
+        "memory_key": np.concatenate(keys, 1),
+        "memory_stride8_key": np.concatenate(keys8),
+        "memory_stride4_key": np.concatenate(keys4),
         "memory_stored": stored,
-        "memory_stride8_mask": mask8.reshape(objects, total, 8),
-        "memory_stride4_mask": mask4.reshape(objects, 4 * total, 8),
+        "memory_stride8_mask": mask8,
+        "memory_stride4_mask": mask4,
         # Without annotated views there is nothing to compare with: all of memory answers twice.
         "annotated": np.array([annotated or total], np.int64),
     }
