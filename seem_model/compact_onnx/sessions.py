@@ -43,7 +43,7 @@ def _graph_file(name: str) -> Traversable:
 
 
 class Sessions:
-    """The graphs, each loaded when it is first needed.
+    """The graphs: those of every run are loaded at once, that of prompts when there is one.
 
     Args:
         weights: float32 arrays by name.
@@ -66,26 +66,15 @@ class Sessions:
         self._threads = threads
         self._index = index
         self._values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
+        self.encode, self.encode_memory, self.decode = map(self._load, ("encode", "encode_memory", "decode"))
 
     def value_of(self, array: np.ndarray) -> onnxruntime.OrtValue:
         """An array as the runtime takes it, without a copy if it is contiguous."""
         return self._runtime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
     @cached_property
-    def encode(self) -> onnxruntime.InferenceSession:
-        return self._load("encode")
-
-    @cached_property
-    def encode_memory(self) -> onnxruntime.InferenceSession:
-        return self._load("encode_memory")
-
-    @cached_property
     def encode_prompt(self) -> onnxruntime.InferenceSession:
         return self._load("encode_prompt")
-
-    @cached_property
-    def decode(self) -> onnxruntime.InferenceSession:
-        return self._load("decode")
 
     def _load(self, name: str) -> onnxruntime.InferenceSession:
         options = self._runtime.SessionOptions()
