@@ -30,6 +30,7 @@ from vos.video import Frame, VideoInfo
 MODEL_VERSION = "seem-vos"
 # What Label Studio assumes where nothing is said.
 DEFAULT_RATE = Fraction(24)
+_HIGHEST_RATE = 120.0
 
 
 class BrushSink(MaskSink):
@@ -99,8 +100,9 @@ class VideoBoxSink(MaskSink):
 
     Label Studio shows a video at one constant rate, and finds the frame as time x rate: `data.fps` is that rate (give
     the tag `frameRate="$fps"`), and `frame` counts from 1 on that grid, from the player's start. In a video of variable
-    rate that is another number than the source's. Where two frames fall on one place, the later one counts. A box on
-    every frame with pixels; the last before an absence is not `enabled`, so that nothing is interpolated through it.
+    rate that is another number than the source's, and the rate is that of its closest frames, so that no two fall on
+    one place. A box on every frame with pixels; the last before an absence is not `enabled`, so that nothing is
+    interpolated through it.
     """
 
     def __init__(self, path: str | Path, context: ExportContext | None = None) -> None:
@@ -109,25 +111,22 @@ class VideoBoxSink(MaskSink):
         self._tracks: dict[int, _BoxTrack] = {}
         self._frames = 0
         self._times: list[float] = []
+        self._shortest = math.inf
         self.notes: list[str] = []
 
     def open(self, info: VideoInfo) -> None:
         make_folder(self.path.parent)
         self._duration = info.duration
-        self._rate = info.average_rate or DEFAULT_RATE
-        if info.is_vfr:
-            self.notes.append(
-                f"{self.path.name}: the video has a variable rate; frames are counted at {float(self._rate):g} per "
-                'second: set frameRate="$fps" in the Video tag'
-            )
+        self._rate = float(info.average_rate or DEFAULT_RATE)
+        self._is_vfr = info.is_vfr
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         height, width = result.labels.shape
         self._frames += 1
+        if self._times:
+            self._shortest = min(self._shortest, result.time - self._times[-1])
         self._times = [*self._times[:1], result.time]
         seconds = result.time - self._times[0]
-        # Half a millisecond: times of containers are rounded, and a frame begins at its own time.
-        number = math.floor((seconds + 5e-4) * self._rate) + 1
         for object_id, score in zip(result.object_ids, result.presence, strict=True):
             x, y, w, h = cv2.boundingRect(result.mask_of(object_id).view(np.uint8))
             if not (w and h):
@@ -137,11 +136,8 @@ class VideoBoxSink(MaskSink):
                 track.sequence[-1]["enabled"] = False
             track.last_index = result.index
             track.scores.append(score)
-            if track.sequence and track.sequence[-1]["frame"] == number:
-                track.sequence.pop()
             track.sequence.append(
                 {
-                    "frame": number,
                     "enabled": True,
                     "rotation": 0,
                     "x": 100 * x / width,
@@ -153,6 +149,12 @@ class VideoBoxSink(MaskSink):
             )
 
     def close(self) -> None:
+        if self._is_vfr and 0 < self._shortest < math.inf:
+            self._rate = min(_HIGHEST_RATE, round(1 / self._shortest, 3))
+            self.notes.append(
+                f"{self.path.name}: the video has a variable rate; frames are counted at {self._rate:g} per second: "
+                'set frameRate="$fps" in the Video tag'
+            )
         regions = []
         for object_id, track in sorted(self._tracks.items()):
             if track.last_index < self._frames - 1:
@@ -160,7 +162,7 @@ class VideoBoxSink(MaskSink):
             value = {
                 "framesCount": self._frames_on_the_grid(),
                 "duration": self._seconds(),
-                "sequence": track.sequence,
+                "sequence": [{"frame": self._number_at(box["time"]), **box} for box in track.sequence],
                 "labels": [self._context.name_of(object_id)],
             }
             regions.append(
@@ -174,14 +176,19 @@ class VideoBoxSink(MaskSink):
                 }
             )
         predictions = [{"model_version": MODEL_VERSION, "result": regions}]
-        data = {"video": self._context.video, "fps": float(self._rate)}
+        data = {"video": self._context.video, "fps": self._rate}
         task = {"data": data, "predictions": predictions}
         write_bytes(self.path, (json.dumps([task]) + "\n").encode())
 
     def _frames_on_the_grid(self) -> int:
         """How many frames the video has at its constant rate."""
         last = self._times[-1] - self._times[0] if self._times else 0.0
-        return max(math.floor((last + 5e-4) * self._rate) + 1, round(self._seconds() * self._rate))
+        return max(self._number_at(last), round(self._seconds() * self._rate))
+
+    def _number_at(self, seconds: float) -> int:
+        """Number from 1 of the frame that is shown at a time of the player."""
+        # Half a millisecond: times of containers are rounded, and a frame begins at its own time.
+        return math.floor((seconds + 5e-4) * self._rate) + 1
 
     def _seconds(self) -> float:
         """Length of the video: as the source says, else up to the last frame."""

@@ -38,8 +38,8 @@ class AudioCopy:
         known = AUDIO_COPIES[container]
         if known is not None and codec not in known:
             self._notes.append(
-                f"the audio ({codec}) cannot be copied into {container} and is left out; an .mkv holds it (format "
-                "overlay-mkv)"
+                f"the audio ({codec}) cannot be copied into {container} and is left out; an .mkv holds it: "
+                "--format overlay-mkv, or vos convert RUN --to overlay-mkv"
             )
             return
         self._stream = self._output.add_stream_from_template(source)

@@ -130,7 +130,7 @@ def test_label_studio_boxes_end_where_the_object_leaves(everything: Path) -> Non
     (task,) = json.loads((everything / "label_studio_video.json").read_text())
     first, second = task["predictions"][0]["result"]
     assert task["data"]["video"] == "clip.mkv"
-    assert [box["frame"] for box in second["value"]["sequence"]] == [1, 2, 6, 7]
+    assert [box["frame"] for box in second["value"]["sequence"]] == [1, 2, 7, 9]
     assert [box["enabled"] for box in second["value"]["sequence"]] == [True, False, True, True]
     assert second["value"]["labels"] == ['the "cat" & <dog>']
     box = first["value"]["sequence"][1]

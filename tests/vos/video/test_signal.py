@@ -155,7 +155,7 @@ def test_pcm_sound_stays_in_an_overlay_that_can_hold_it(tmp_path: Path) -> None:
     done = convert_run(run, ["overlay", "overlay-mkv", "overlay-mov"])
     (note,) = done.notes
     assert "cannot be copied into mp4" in note
-    assert "format overlay-mkv" in note
+    assert "vos convert RUN --to overlay-mkv" in note
     for name, expected in (("overlay.mp4", 0), ("overlay.mkv", 1), ("overlay.mov", 1)):
         with av.open(str(run / name)) as container:
             assert len(container.streams.audio) == expected, name
