@@ -431,10 +431,14 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     y = y + _conv(g, g.op("Concat", *hints, axis=1) * 0.25, f"{name}.prior_to_mid") + mid
     y = _separable(g, g.op("Relu", y), f"{name}.smooth")
     y = _residual(g, y, f"{name}.mid_block")
-    local = _conv(g, y, f"{name}.local_embedding")
+    # In two, so that the embedding has as many channels as a vector register is wide, and stays in that order.
+    local, offset = (
+        g.op("Conv", y, *(g.weight(f"{name}.local_embedding.{part}").cut(0, *rows) for part in ("weight", "bias")))
+        for rows in ((0, c.mask_dim), (c.mask_dim, c.mask_dim + 1))
+    )
     prior = prior * g.weight(f"{name}.prior_weight") + pinned_prior * g.weight(f"{name}.pinned_prior_weight")
-    offset = _twice(g, local.cut(1, c.mask_dim, c.mask_dim + 1) + prior)
-    local = _twice(g, local.cut(1, 0, c.mask_dim))
+    offset = _twice(g, offset + prior)
+    local = _twice(g, local)
     # A product with ones, because ReduceSum over channels is slower.
     ones = g.constant(np.ones((1, c.mask_dim), np.float32))
     size4 = g.op("Shape", offset)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 INDEX_NAME = "weights.json"
+# ONNX Runtime's number for messages from errors on.
+_ERRORS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,9 @@ class Sessions:
                 f"the engine onnxruntime cannot be imported ({error}): pip install onnxruntime, "
                 "or track with --engine torch"
             ) from error
+        # Builds for Windows send usage data, and some warn of graphics cards that nobody asked for.
+        onnxruntime.disable_telemetry_events()
+        onnxruntime.set_default_logger_severity(_ERRORS)
         self._runtime = onnxruntime
         self._threads = threads
         self._index = index
@@ -85,7 +90,7 @@ class Sessions:
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         # `session.dynamic_block_base` stays unset: sums would be split as threads happen to be free, and round
         # differently from call to call.
-        options.log_severity_level = 3
+        options.log_severity_level = _ERRORS
         names = list(self._index.used[name])
         options.add_external_initializers(names, [self._values[weight] for weight in names])
         graph = _graph_file(f"{name}.onnx").read_bytes()
