@@ -147,6 +147,9 @@ def _read_with_pillow(path: Path) -> np.ndarray:
             labels = np.array(image)
     except (OSError, ValueError, SyntaxError, zlib.error) as error:
         raise MaskFileError(f"{path}: not a readable PNG ({error}); write the file again") from error
+    if mode == "LA" and (labels[..., 1] == 255).all():
+        # One annotation of DAVIS-2016 (bear, frame 77) is stored with a second channel that says nothing.
+        return labels[..., 0].copy()
     if mode not in _SINGLE_CHANNEL_MODES:
         raise MaskFileError(
             f"{path}: a {mode} picture, not a label map; write one channel with the object id of each pixel "

@@ -139,3 +139,15 @@ def test_colours_are_not_labels(tmp_path: Path) -> None:
         Image.new(mode, (8, 6)).save(tmp_path / "colour.png")
         with pytest.raises(MaskFileError, match=rf"colour\.png: a {mode} picture, not a label map"):
             read_labels(tmp_path / "colour.png")
+
+
+def test_grey_with_an_opaque_second_channel_is_a_label_map(tmp_path: Path) -> None:
+    labels = (np.arange(48, dtype=np.uint8) % 3).reshape(6, 8)
+    opaque = np.full_like(labels, 255)
+    path = tmp_path / "opaque.png"
+    Image.fromarray(np.stack([labels, opaque], 2), mode="LA").save(path)
+    assert np.array_equal(read_labels(path), labels)
+    opaque[0, 0] = 254
+    Image.fromarray(np.stack([labels, opaque], 2), mode="LA").save(path)
+    with pytest.raises(MaskFileError, match="a LA picture, not a label map"):
+        read_labels(path)
