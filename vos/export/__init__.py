@@ -10,6 +10,7 @@ from vos.export.context import ExportContext
 from vos.export.cutouts import CutoutSink, read_cutout
 from vos.export.cvat_xml import CvatImagesSink, CvatVideoSink, read_cvat
 from vos.export.formats import FORMATS, MaskFormat, find_formats, make_sink
+from vos.export.frame_png import FramePngSink
 from vos.export.label_studio import BrushSink, VideoBoxSink, read_label_studio
 from vos.export.mots import MotsPngSink, MotsTextSink, read_mots_png, read_mots_text
 from vos.export.npz import NpzSink
@@ -33,6 +34,7 @@ __all__ = [
     "CvatImagesSink",
     "CvatVideoSink",
     "ExportContext",
+    "FramePngSink",
     "MaskFormat",
     "MaskSink",
     "MotsPngSink",

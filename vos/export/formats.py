@@ -14,6 +14,7 @@ from vos.export.contact_sheet import ContactSheetSink
 from vos.export.context import ExportContext
 from vos.export.cutouts import CutoutSink
 from vos.export.cvat_xml import CvatImagesSink, CvatVideoSink
+from vos.export.frame_png import FramePngSink
 from vos.export.label_studio import BrushSink, VideoBoxSink
 from vos.export.mots import MotsPngSink, MotsTextSink
 from vos.export.npz import NpzSink
@@ -97,6 +98,7 @@ FORMATS: dict[str, MaskFormat] = dict(
         _picture("prores", _alpha("prores4444"), "ProRes 4444 video with alpha"),
         _picture("vp9", _alpha("vp9_alpha"), "VP9 video with alpha"),
         _picture("cutouts", _plain(CutoutSink), "RGBA PNG per frame, objects only"),
+        _picture("frames", _plain(FramePngSink), "the frames as PNG, under the names that COCO and YouTube-VIS give"),
         _picture("overlay", _overlay, "the objects painted over the video, audio kept"),
         _picture("overlay-mov", _overlay, "the same in .mov, which holds PCM sound and the timecode"),
         _picture("overlay-mkv", _overlay, "the same in .mkv, which holds any sound"),

@@ -65,6 +65,7 @@ PLACES: dict[str, Place] = {
     "prores": Place("alpha.mov"),
     "vp9": Place("alpha.webm"),
     "cutouts": Place("cutouts", ("*.png",)),
+    "frames": Place("frames", ("*.png",)),
     "overlay": Place("overlay.mp4"),
     "overlay-mov": Place("overlay.mov"),
     "overlay-mkv": Place("overlay.mkv"),

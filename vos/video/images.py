@@ -245,5 +245,5 @@ def _notes_on_formats(paths: tuple[Path, ...], formats: list[str]) -> tuple[str,
         return ()
     path, found = misnamed[0]
     others = len(misnamed) - 1
-    more = f" (and {others} more files)" if others else ""
+    more = f" (and {others} more {'files' if others > 1 else 'file'})" if others else ""
     return (f"{path.name}{more} holds a {found} picture under the name {path.suffix}; read as {found}",)

@@ -94,7 +94,7 @@ EXACT: dict[str, Callable[[Path], Masks]] = {
     "npz": _npz,
 }
 # Formats without the masks of single objects; each has a test of its own below.
-PICTURES = {"labelstudio-video", "prores", "vp9", "cutouts", "overlay", "overlay-mov", "overlay-mkv", "sheet"}
+PICTURES = {"labelstudio-video", "prores", "vp9", "cutouts", "frames", "overlay", "overlay-mov", "overlay-mkv", "sheet"}
 
 
 def test_no_format_goes_untested() -> None:
@@ -301,3 +301,11 @@ def test_a_video_that_was_named_from_another_folder_is_found(tmp_path: Path, mon
     (tmp_path / "clip.mkv").unlink()
     with pytest.raises(VideoError, match="--video"):
         convert_run(run, ["cutouts"], overwrite=True)
+
+
+def test_the_frames_that_coco_names_are_written_on_request(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", write_clip(tmp_path / "clip.mkv"), label_maps())
+    convert_run(run, ["coco", "frames"])
+    for index, image in enumerate(json.loads((run / "coco.json").read_text())["images"]):
+        with Image.open(run / "frames" / image["file_name"]) as frame:
+            assert np.array_equal(np.array(frame), pictures()[index])
