@@ -18,7 +18,7 @@ from vos.files.index_png import IDS_KEY, IDS_TEXT
 from vos.files.palette import DAVIS_PALETTE
 from vos.prompts.grey_mask import REMEDY, VOID, Reading, read_grey
 from vos.prompts.image_file import opened_image
-from vos.prompts.painted_colours import ids_of_colours, packed_rgb, solid_colours
+from vos.prompts.painted_colours import ids_of_colours, packed_rgb, solid_colours, without_soft_borders
 from vos.prompts.painted_over import is_copy_of, strokes_over
 
 # Formats of masks. Strokes come from paint programs, which all write PNG.
@@ -257,7 +257,7 @@ def _of_colours(rgba: np.ndarray, painted: bool, is_lossy: bool, where: str) -> 
             raise PromptError(f"{where}: every pixel is painted; leave the background transparent or black")
         if is_lossy:
             raise PromptError(f"{where}: colours in a lossy picture cannot be told apart: paint with a hard brush, PNG")
-        return _of_flat_colours(rgb, drawn, where)
+        return _of_flat_colours(rgb, drawn, painted, where)
     except PromptError:
         # A cut-out: the object as it looks, on nothing.
         if painted or not cut_out or len(np.unique(packed_rgb(rgb[visible]))) < _PHOTOGRAPH_COLOURS:
@@ -266,14 +266,20 @@ def _of_colours(rgba: np.ndarray, painted: bool, is_lossy: bool, where: str) -> 
         return Reading(reading.labels, "a cut-out: what is opaque is the object")
 
 
-def _of_flat_colours(rgb: np.ndarray, drawn: np.ndarray, where: str) -> Reading:
+def _of_flat_colours(rgb: np.ndarray, drawn: np.ndarray, painted: bool, where: str) -> Reading:
+    note = ""
+    if not painted:
+        flat = without_soft_borders(rgb, drawn)
+        if flat is not None:
+            rgb, note = flat, "soft borders, cut at half"
+            drawn = np.asarray(flat.any(axis=2))
     labels = ids_of_colours(solid_colours(rgb, drawn, where))
     ids = set(np.unique(labels).tolist()) - {0}
     void = labels == VOID
     if VOID in ids and len(ids) > 1 and (rgb[void] == _VOID_COLOUR).all(axis=1).any():
         labels[void] = 0
         return Reading(labels, f"colour #e0e0c0 is void ({np.count_nonzero(void):,} pixels), taken as background")
-    return Reading(labels)
+    return Reading(labels, note)
 
 
 def _grey_of(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray | None:

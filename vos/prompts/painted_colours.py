@@ -189,3 +189,65 @@ def packed_rgb(rgb: np.ndarray) -> np.ndarray:
     wide = rgb.astype(np.int32)
     packed: np.ndarray = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
     return packed
+
+
+# Soft borders of whole objects, which a filter has made of flat colours: how far they reach, how exactly their colours
+# are mixtures, and which share of an object's rim they cover. A thin object beside another one covers little of it.
+_SOFT_REACH = 20
+_SOFT_TOLERANCE = 12.0
+_SOFT_COVERAGE = 0.5
+_MAX_SOFT_OBJECTS = 16
+
+
+def without_soft_borders(rgb: np.ndarray, drawn: np.ndarray) -> np.ndarray | None:
+    """Flat colours out of a picture of whole objects whose borders were blurred, smoothed or resized.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        drawn: (H, W) bool; all else is background.
+
+    Returns:
+        (H, W, 3) uint8, 0 where the background is; or None where the borders are hard, or it is something else.
+    """
+    colours, index = np.unique(np.where(drawn, packed_rgb(rgb), 0), return_inverse=True)
+    index = index.reshape(drawn.shape).astype(np.uint16)
+    square = np.ones((5, 5), np.uint8)
+    core = (cv2.dilate(index, square) == cv2.erode(index, square)) & drawn
+    numbers, areas = np.unique(index[core], return_counts=True)
+    values = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.float64)
+    main: list[int] = []
+    for i in numbers[np.argsort(-areas, kind="stable")]:
+        # Almost the colour of a larger area: the beginning of its slope.
+        if all(np.abs(values[i] - values[j]).max() >= MIN_COLOUR_DISTANCE for j in main):
+            main.append(int(i))
+    if not 0 < len(main) <= _MAX_SOFT_OBJECTS or len(colours) > _MAX_COLOURS:
+        return None
+    owned = np.isin(index, main)
+    soft = drawn & ~owned
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    rim = cv2.dilate(owned.view(np.uint8), cross).view(bool) & ~owned
+    if not soft.any() or not rim.any() or soft[rim].mean() < _SOFT_COVERAGE:
+        return None
+    reach = np.ones((2 * _SOFT_REACH + 1,) * 2, np.uint8)
+    near = np.stack([cv2.dilate((index == i).view(np.uint8), reach).view(bool)[soft] for i in main])
+    mixed = _are_mixtures(values, values[main])[index[soft]]
+    if (near.any(axis=0) & mixed).mean() < 0.95:
+        return None
+    candidates = np.concatenate([values[main], np.zeros((1, 3))])
+    off = ((rgb[soft].astype(np.float64)[None] - candidates[:, None]) ** 2).sum(axis=2)
+    off[:-1][~near] = np.inf
+    result = np.where(owned[..., None], rgb, 0).astype(np.uint8)
+    result[soft] = candidates[off.argmin(axis=0)].astype(np.uint8)
+    return result
+
+
+def _are_mixtures(values: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """(N,) bool: which of (N, 3) colours mix at most two of the (M, 3) colours, and black."""
+    found = np.zeros(len(values), bool)
+    for i in range(len(ends)):
+        for j in range(i, len(ends)):
+            pair = ends[[i, j]] if i != j else ends[[i]]
+            shares = np.linalg.lstsq(pair.T, values.T, rcond=None)[0].clip(0.0, 1.0)
+            shares /= np.maximum(1.0, shares.sum(axis=0))
+            found |= np.abs(shares.T @ pair - values).max(axis=1) <= _SOFT_TOLERANCE
+    return found

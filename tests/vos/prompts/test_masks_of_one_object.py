@@ -149,3 +149,32 @@ def test_what_a_picture_was_taken_for_is_told(tmp_path: Path) -> None:
     path = save(tmp_path / "soft.png", soft)
     read_masks(path, on_note=notes.append)
     assert notes == [f"{path}: 1 object, {int((soft > 127).sum()):,} pixels, soft border, cut at half"]
+
+
+@pytest.mark.parametrize("colours", [[(128, 0, 0), (0, 128, 0)], [(255, 0, 0), (0, 0, 255)]])
+@pytest.mark.parametrize("touching", [False, True])
+@pytest.mark.parametrize("filtering", ["resized twice", "resized four times", "blurred"])
+def test_soft_borders_of_several_colours_make_no_objects(
+    tmp_path: Path, colours: list[tuple[int, int, int]], touching: bool, filtering: str
+) -> None:
+    labels = np.zeros((240, 320), np.uint8)
+    cv2.circle(labels, (100, 120), 50, 1, -1)
+    cv2.rectangle(labels, (120 if touching else 190, 60), (280, 190), 2, -1)
+    picture = np.array([(0, 0, 0), *colours], np.uint8)[labels]
+    if filtering == "blurred":
+        soft = cv2.GaussianBlur(picture, (0, 0), 1)
+    else:
+        factor = 2 if filtering == "resized twice" else 4
+        small = cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_NEAREST)
+        soft = cv2.resize(small, (320, 240), interpolation=cv2.INTER_LINEAR)
+    found = {mask.object_id: mask.pixels for mask in read_masks(save(tmp_path / "m.png", soft))}
+    assert sorted(found) == [1, 2]
+    for object_id, pixels in found.items():
+        assert (pixels ^ (labels == object_id)).sum() < 0.08 * (labels == object_id).sum()
+
+
+def test_a_thin_object_beside_another_is_no_soft_border(tmp_path: Path) -> None:
+    # Colour 8 of the palette is half of colour 1.
+    labels = disc(1)
+    cv2.line(labels, (72, 60), (80, 64), 8, 2)
+    assert list(ids_in(save(tmp_path / "m.png", DAVIS_PALETTE[labels]))) == [1, 8]
