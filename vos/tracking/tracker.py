@@ -268,23 +268,25 @@ class VideoTracker:
         # Who is lost may be anywhere, who is seen is about where it was: they never share a view.
         lost = {i: window for i, window in windows.items() if cut or self._targets[i].missing >= _PATIENCE}
         seen = {i: window for i, window in windows.items() if i not in lost}
-        shared = [*share_views(seen, frame, self.windows, self._together), *share_views(lost, frame, self.windows)]
+        following = share_views(seen, frame, self.windows, self._together)
+        shared = [*following, *share_views(lost, frame, self.windows)]
         crops = [own.view.crop(rgb) for own in shared]
         encoded: dict[int, Features] = {}
         # Views of one size are encoded together.
         for shape in dict.fromkeys(crop.shape for crop in crops):
             rows = [row for row, crop in enumerate(crops) if crop.shape == shape]
             encoded |= zip(rows, self.model.encode_images([crops[row] for row in rows]), strict=True)
-        return [self._decode(own, encoded[row], cut=cut) for row, own in enumerate(shared)]
+        return [
+            self._decode(own, encoded[row], searching=row >= len(following), cut=cut) for row, own in enumerate(shared)
+        ]
 
-    def _decode(self, shared: SharedView, features: Features, *, cut: bool) -> _Sighting:
-        """Masks of the objects of one view, from memory."""
+    def _decode(self, shared: SharedView, features: Features, *, searching: bool, cut: bool) -> _Sighting:
+        """Masks of the objects of one view, from memory; `searching` for objects that may be anywhere."""
         view, object_ids, size = shared.view, shared.object_ids, features.mask_size
         targets = [self._targets[object_id] for object_id in object_ids]
         previous = np.stack([target.last.on(view, size) for target in targets])
         if cut:
             previous[:] = 0
-        searching = cut or targets[0].missing >= _PATIENCE
         entries = self._bank.entries_for(object_ids, whole=searching)
         places = {t.object_id: view.from_middle(t.window.x, t.window.y) for t in targets}
         decoded = self.model.decode(
