@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,21 @@ def overlaps_of(truth: np.ndarray, prediction: np.ndarray) -> FrameOverlaps:
     rows, columns = true_ids != 0, predicted_ids != 0
     iou = (shared / union)[rows][:, columns]
     return FrameOverlaps(true_ids[rows].astype(np.int64), predicted_ids[columns].astype(np.int64), iou)
+
+
+def read_sequences(
+    truth: Path, predictions: Path, names: Sequence[str] = ()
+) -> Iterator[tuple[str, list[FrameOverlaps]]]:
+    """(name, overlaps of its frames) of the named sequences, or of all that the folder of the ground truth holds.
+
+    Raises:
+        DatasetError: There is no sequence. Others as `read_overlaps`.
+    """
+    names = names or tuple(sorted(path.name for path in truth.iterdir() if path.is_dir()))
+    if not names:
+        raise DatasetError(f"{truth}: no sequence (a folder of PNG masks) found; check --truth")
+    for name in names:
+        yield name, list(read_overlaps(truth / name, predictions / name))
 
 
 def read_overlaps(truth: Path, predictions: Path) -> Iterator[FrameOverlaps]:

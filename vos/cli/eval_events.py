@@ -31,16 +31,11 @@ def events(predictions: Path, truth: Path, sequences: tuple[str, ...], as_json: 
     Of each object: returns after an absence and the frames until it is found again (IoU of at least 0.5), frames with
     a mask while it is absent, and switches of its mask to another object.
     """
-    from eval.errors import DatasetError
     from eval.events import object_events
-    from eval.overlaps import read_overlaps
+    from eval.overlaps import read_sequences
 
-    names = sequences or tuple(sorted(path.name for path in truth.iterdir() if path.is_dir()))
-    if not names:
-        raise DatasetError(f"{truth}: no sequence (a folder of PNG masks) found; check --truth")
     found = {}
-    for name in names:
-        frames = list(read_overlaps(truth / name, predictions / name))
+    for name, frames in read_sequences(truth, predictions, sequences):
         ids = sorted({key for frame in frames for key in frame.true_ids.tolist()})
         found[name] = [object_events(frames, key) for key in ids]
     overall = _overall([item for items in found.values() for item in items])

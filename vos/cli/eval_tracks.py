@@ -23,17 +23,12 @@ def tracks(predictions: Path, truth: Path, sequences: tuple[str, ...], as_json: 
 
     Ids may differ from those of the ground truth: tracks are matched by overlap. All frames count, the first too.
     """
-    from eval.errors import DatasetError
     from eval.hota import hota_counts, sum_counts
     from eval.identity import identity_counts, sum_identities
-    from eval.overlaps import read_overlaps
+    from eval.overlaps import read_sequences
 
-    names = sequences or tuple(sorted(path.name for path in truth.iterdir() if path.is_dir()))
-    if not names:
-        raise DatasetError(f"{truth}: no sequence (a folder of PNG masks) found; check --truth")
     counts = {}
-    for name in names:
-        frames = list(read_overlaps(truth / name, predictions / name))
+    for name, frames in read_sequences(truth, predictions, sequences):
         counts[name] = (hota_counts(frames), identity_counts(frames))
     everything = (sum_counts(item for item, _ in counts.values()), sum_identities(item for _, item in counts.values()))
     rows = {
