@@ -59,6 +59,8 @@ class PromptOptionParser:
         self._object: int | None = None
         self._direction: Direction = "forward"
         self._reference: Path | None = None
+        # Setting -> its value, while no prompt has followed that it applies to.
+        self._unused: dict[str, str] = {}
 
     def reserve(self, values: Iterable[str]) -> None:
         """Keeps ids that occur in any of the values from being given to new names."""
@@ -72,11 +74,25 @@ class PromptOptionParser:
         """
         if self._reference is not None and option not in ("reference-mask", "reference-stroke"):
             raise UsageError(f"--reference {self._reference}: --reference-mask or --reference-stroke must follow it")
+        if option in _SETTINGS:
+            if option in self._unused:
+                raise UsageError(
+                    f"--{option} {self._unused[option]}: no prompt comes between it and --{option} {value}; "
+                    "it applies to the prompts after it"
+                )
+            self._unused[option] = value
+        else:
+            self._use_settings(option)
         if option in PROMPT_KINDS:
             over = self._decoder() if PROMPT_KINDS[option].is_file else None
             self._add(read_prompts(option, value, PromptPlace(self._frame, self._object, over, self.notes.append)))
         else:
             _HANDLERS[option](self, value)
+
+    def _use_settings(self, option: str) -> None:
+        for setting, users in _SETTINGS.items():
+            if option in users:
+                self._unused.pop(setting, None)
 
     def set_place(self, frame: int | str = 0, object_name: str | None = None, direction: str = "forward") -> None:
         """All three settings at once, as `--at`, `--object` and `--direction` would make them; no object is None.
@@ -91,9 +107,17 @@ class PromptOptionParser:
         self.choose_direction(direction)
 
     def script(self) -> PromptScript:
-        """The prompts, removals and names given so far."""
+        """The prompts, removals and names given so far.
+
+        Raises:
+            UsageError: A reference picture has no mark, or a setting has no prompt after it.
+        """
         if self._reference is not None:
             raise UsageError(f"--reference {self._reference}: mark the object on it with --reference-mask PNG")
+        for setting, value in self._unused.items():
+            raise UsageError(
+                f"--{setting} {value}: no prompt comes after it; give --{setting} before the prompts that it applies to"
+            )
         return PromptScript(tuple(self._prompts), tuple(self._removals), self._names)
 
     # Settings for the options that follow --------------------------------------------------------------------------
@@ -204,6 +228,14 @@ class PromptOptionParser:
             prompts = [replace(prompt, direction=self._direction) for prompt in prompts]
         add_prompts(self._prompts, prompts)
 
+
+_PROMPTS = frozenset({*PROMPT_KINDS, "reference-mask", "reference-stroke"})
+# Settings for the options after them -> the options that they apply to.
+_SETTINGS: dict[str, frozenset[str]] = {
+    "at": _PROMPTS | {"remove"},
+    "object": _PROMPTS,
+    "direction": _PROMPTS,
+}
 
 # Options that are not one of `PROMPT_KINDS`.
 _HANDLERS: dict[str, Callable[[PromptOptionParser, str], None]] = {

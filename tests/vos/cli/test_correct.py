@@ -116,6 +116,11 @@ def test_masks_words_and_pictures(clip: Path, masks: dict[str, Path]) -> None:
         (["--reference", "picture"], "mark the object on it with --reference-mask"),
         (["--reference", "picture", "--box", "1,1,2,2"], "--reference-mask or --reference-stroke must follow it"),
         (["--reference-mask", "one"], "the picture must come first, with --reference"),
+        (["--box", "1,1,9,9", "--at", "25"], "--at 25: no prompt comes after it; give --at before the prompts"),
+        (["--box", "1,1,9,9", "--object", "dog"], "--object dog: no prompt comes after it"),
+        (["--box", "1,1,9,9", "--direction", "backward"], "--direction backward: no prompt comes after it"),
+        (["--object", "dog", "--remove", "1"], "--object dog: no prompt comes after it"),
+        (["--at", "3", "--at", "4", "--box", "1,1,9,9"], "--at 3: no prompt comes between it and --at 4"),
     ],
 )
 def test_options_that_do_not_go_together_are_explained(
@@ -123,6 +128,18 @@ def test_options_that_do_not_go_together_are_explained(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         parsed(clip, *(masks.get(word, word) for word in said), names={1: "dog"})
+
+
+def test_the_frame_of_a_removal_is_a_use_of_at(clip: Path) -> None:
+    assert parsed(clip, "--at", "3", "--remove", "1").removals == (Removal(1, 3),)
+
+
+def test_track_refuses_a_setting_without_a_prompt_after_it(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert vos("track", clip, "--box", "1,1,9,9", "--at", "5", "-o", tmp_path / "run") == 2
+    assert "--at 5: no prompt comes after it" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def vos(*arguments: object) -> int:
