@@ -1,4 +1,4 @@
-"""`vos benchmark`: run a data set, score it, report."""
+"""`vos benchmark`: run a data set, score it, report; and the benchmarks of simulated users, by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.fleet_options import FleetOptions, fleet_options, fleet_session
+from vos.cli.lazy import CommandEntry, LazyDefaultGroup
 from vos.cli.options import model_options
 
 if TYPE_CHECKING:
@@ -18,7 +19,28 @@ if TYPE_CHECKING:
 _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
 
 
-@click.command()
+_DEFAULT = "run"
+_BENCHMARKS: dict[str, CommandEntry] = {
+    _DEFAULT: CommandEntry("pipelines.cli.benchmark:run", "Track a whole data set and score the masks (the default)."),
+    "clicks": CommandEntry(
+        "pipelines.cli.benchmark_clicks:benchmark_clicks", "A robot user clicks: IoU by clicks; corrected frames."
+    ),
+}
+
+
+@click.group(cls=LazyDefaultGroup, entries=_BENCHMARKS, default=_DEFAULT, no_args_is_help=True)
+def benchmark() -> None:
+    """Track a whole data set and score the masks, or let a robot user correct them.
+
+    \b
+    vos benchmark davis17 --root DAVIS
+    vos benchmark clicks --root DAVIS
+
+    `vos benchmark DATASET ...` is short for `vos benchmark run DATASET ...`; see `vos benchmark run --help`.
+    """
+
+
+@click.command("run")
 @click.argument("dataset")
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
 @click.option("--split", metavar="NAME", help="Split of the data set, for DAVIS the name of a list in ImageSets.")
@@ -58,7 +80,7 @@ _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
 @click.option("--no-score", is_flag=True, help="Only write predictions, for splits without public ground truth.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the report on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def benchmark(
+def run(
     dataset: str,
     root: Path,
     split: str | None,

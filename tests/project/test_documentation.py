@@ -11,7 +11,7 @@ import click
 import pytest
 
 import vos
-from vos.cli.eval import DEFAULT_COMMAND, DefaultCommandGroup
+from vos.cli.lazy import DefaultCommandGroup
 from vos.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ def check_command(words: list[str], where: str) -> None:
         group, name = command, rest.pop(0)
         command = group.get_command(context, name)
         if command is None and isinstance(group, DefaultCommandGroup):
-            command = group.get_command(context, DEFAULT_COMMAND)
+            command = group.get_command(context, group.default)
         assert command is not None, call
     assert command is not None, call
     known = {name for option in command.get_params(context) for name in option.opts + option.secondary_opts}

@@ -12,24 +12,16 @@ import click
 from vos.cli.eval_events import events
 from vos.cli.eval_stability import stability
 from vos.cli.eval_tracks import tracks
+from vos.cli.lazy import DefaultCommandGroup
 
 if TYPE_CHECKING:
     from eval.report import Report
     from eval.run import Progress
 
-DEFAULT_COMMAND = "score"
+_DEFAULT = "score"
 
 
-class DefaultCommandGroup(click.Group):
-    """A group whose unknown first word belongs to its default command: `vos eval PREDICTIONS ...`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in self.get_help_option_names(ctx):
-            args = [DEFAULT_COMMAND, *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(name="eval", cls=DefaultCommandGroup, no_args_is_help=True)
+@click.group(name="eval", cls=DefaultCommandGroup, default=_DEFAULT, no_args_is_help=True)
 def evaluate_group() -> None:
     """Score predicted masks: J, F and J&F as the official tools compute them.
 
@@ -48,7 +40,7 @@ evaluate_group.add_command(tracks)
 evaluate_group.add_command(events)
 
 
-@evaluate_group.command(DEFAULT_COMMAND, short_help="Score a folder of masks (the default).")
+@evaluate_group.command(_DEFAULT, short_help="Score a folder of masks (the default).")
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.option("--dataset", required=True, metavar="NAME", help="Data set and task, for example davis16 or davis17.")
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")

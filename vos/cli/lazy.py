@@ -1,4 +1,4 @@
-"""A click group whose commands are imported only when they are called."""
+"""Click groups: one whose commands are imported only when they are called, one with a default command."""
 
 from __future__ import annotations
 
@@ -39,3 +39,24 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in self.entries.items()])
+
+
+class DefaultCommandGroup(click.Group):
+    """A group whose unknown first word belongs to its default command: `vos eval PREDICTIONS ...`.
+
+    Args:
+        default: Name of that command.
+    """
+
+    def __init__(self, *args: Any, default: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.list_commands(ctx) and args[0] not in self.get_help_option_names(ctx):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
+class LazyDefaultGroup(DefaultCommandGroup, LazyGroup):
+    """Both: `default` and `entries`."""
