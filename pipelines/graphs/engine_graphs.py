@@ -25,6 +25,7 @@ from pipelines.graphs.onnx_builder import GraphBuilder, Value
 from seem_model.compact.config import PIXEL_MEAN, PIXEL_SCALE, CompactConfig
 from seem_model.compact.model import CompactSEEM
 from seem_model.compact.trunk import TAP_CHANNELS, TAPS, block_plan
+from seem_model.compact_onnx.memory import CELL_MULTIPLE
 from seem_model.compact_onnx.sessions import INDEX_NAME
 
 _EPS = 1e-6
@@ -131,16 +132,23 @@ def _logit(g: GraphBuilder, x: Value) -> Value:
 
 
 def _attention(g: GraphBuilder, name: str, queries: Value, keys: Value, values: Value, bias: Value | None) -> Value:
-    """queries (O, n, D), keys and values (O or 1, K, D), bias (O, 1, 1, K) -> (O, n, D)."""
+    """queries (O, n, D), keys and values (O or 1, D, K), bias (O, 1, K) or None -> (O, n, D).
+
+    There are few queries and many keys, so the projections of keys and values are taken to the side of the queries:
+    q.(W k) = (W'q).k, and the mean of W v is W times the mean of v. A constant per query drops out of the softmax.
+    """
     dim, heads = _CONFIG.dim, _CONFIG.num_heads
-    q = _linear(g, queries, f"{name}.query").reshape(0, 0, heads, dim // heads).transpose(0, 2, 1, 3)
-    k = _linear(g, keys, f"{name}.key").reshape(0, 0, heads, dim // heads).transpose(0, 2, 3, 1)
-    v = _linear(g, values, f"{name}.value").reshape(0, 0, heads, dim // heads).transpose(0, 2, 1, 3)
-    logits = q @ k * (dim // heads) ** -0.5
+    part = dim // heads
+    q = _linear(g, queries, f"{name}.query").reshape(0, 0, heads, part).transpose(0, 2, 1, 3)
+    q = (q @ (g.weight(f"{name}.key.weight") * part**-0.5).reshape(heads, part, dim)).reshape(0, -1, dim)
+    logits = q @ keys  # (O, heads * n, K)
     if bias is not None:
         logits = logits + bias
-    attended = g.op("Softmax", logits, axis=-1) @ v
-    return _linear(g, attended.transpose(0, 2, 1, 3).reshape(0, 0, dim), f"{name}.out")
+    mean = g.op("Softmax", logits, axis=-1) @ values.transpose(0, 2, 1)  # (O, heads * n, D)
+    project = g.weight(f"{name}.value.weight").reshape(heads, part, dim).transpose(0, 2, 1)
+    attended = mean.reshape(0, heads, -1, dim) @ project  # (O, heads, n, part)
+    attended = attended.transpose(0, 2, 1, 3).reshape(0, 0, dim) + g.weight(f"{name}.value.bias")
+    return _linear(g, attended, f"{name}.out")
 
 
 # Image
@@ -235,7 +243,7 @@ def memory_graph(weights: Shapes, *, prompted: bool) -> onnx.ModelProto:
     g = GraphBuilder("encode_prompt" if prompted else "encode_memory", weights)
     context = g.input("context", "float32", (1, _CONFIG.dim, "h", "w"))
     maps = g.input("maps", "float32", ("O", 4 if prompted else 2, "H4", "W4"))
-    position = g.input("position", "float32", (1, "Q", _CONFIG.dim))
+    position = g.input("position", "float32", (1, _CONFIG.dim, "Q"))
     encoder = f"{name}.{'encoder' if prompted else 'value'}"
     x = g.op("Relu", _conv(g, maps, f"{encoder}.stem.0", stride=2))
     x = g.op("Relu", _conv(g, x, f"{encoder}.stem.2", stride=2))
@@ -248,8 +256,8 @@ def memory_graph(weights: Shapes, *, prompted: bool) -> onnx.ModelProto:
     mask4 = maps.cut(1, 0, 1)
     mask8 = _pooled(g, mask4, 2)
     mask16 = _pooled(g, mask8, 2).reshape(0, 1, -1)
-    image = _rows(context, _CONFIG.dim)
-    bias = g.op("Log", mask16 + 1e-3).unsqueeze(1)
+    image = context.reshape(0, _CONFIG.dim, -1)
+    bias = g.op("Log", mask16 + 1e-3)
     tokens = g.weight(f"{name}.prompter.tokens").unsqueeze(0)
     attended = _attention(g, f"{name}.prompter.attention", tokens, image + position, image, bias)
     g.output("value", x.reshape(0, _CONFIG.value_dim, -1), ("O", _CONFIG.value_dim, "Q"))
@@ -285,7 +293,7 @@ def _read_children(
         dims: C and n.
 
     Returns:
-        (O, P, 4) masks, and (P, 4, n * 4) the attention.
+        (P, O, 4) masks, and (P, 4, n * 4) the attention.
     """
     channels, count = dims
     candidates = g.op("Gather", keys, cells, axis=0).reshape(0, count * 4, channels)  # (P, n*4, C)
@@ -297,12 +305,50 @@ def _read_children(
     read = weights @ stored  # (O, P, 4, 2)
     mask, share = (read.cut(3, i, i + 1).reshape(0, 0, 4) for i in range(2))
     known = g.op("Greater", share, g.constant(np.float32(_LEAST_SHARE)))
-    return g.op("Where", known, mask / (share + _EPS), parent), weights
+    return g.op("Where", known, mask / (share + _EPS), parent).transpose(1, 0, 2), weights
 
 
 def _best(g: GraphBuilder, scores: Value, count: int) -> tuple[Value, Value]:
+    """The `count` largest entries of each row, and where they are."""
     values, indices = g.ops("TopK", scores, g.integers([count]), names=("", ""), axis=-1)
     return values, indices
+
+
+def _best_cells(g: GraphBuilder, logits: Value, count: int) -> tuple[Value, Value]:
+    """As `_best` along rows of remembered cells, whose number is a multiple of CELL_MULTIPLE.
+
+    The largest entries are in the sets of cells with the largest maxima: the slow search only goes through these.
+    """
+    sets = logits.reshape(0, CELL_MULTIPLE, -1)
+    total = g.op("Shape", sets, start=2)
+    wanted = g.op("Min", g.integers([count]), total)
+    _, chosen = g.ops("TopK", sets.reduce("Max", 1, keepdims=False), wanted, names=("", ""), axis=-1)
+    steps = g.op("Mul", g.integers(range(CELL_MULTIPLE)), total).unsqueeze(0, 2)
+    members = g.op("Add", chosen.unsqueeze(1), steps).reshape(0, -1)  # (Q, CELL_MULTIPLE * wanted)
+    values, places = _best(g, g.op("GatherElements", logits, members, axis=1), count)
+    return values, g.op("GatherElements", members, places, axis=1)
+
+
+def _open_rows(g: GraphBuilder, settled: Value, cells: Value) -> Value:
+    """Numbers (R,) of the rows of `cells` (P, n) whose answer is open.
+
+    settled: (N, O, 2), 1 where a remembered cell is free of the object, and where it is full of it. Where all
+    candidates of a row say the same of every object, so does their mean, whatever its weights.
+    """
+    same = g.op("Gather", settled, cells, axis=0).reduce("Min", 1, keepdims=False)  # (P, O, 2)
+    same = same.reduce("Max", 2, keepdims=False).reduce("Min", 1, keepdims=False)
+    return g.op("NonZero", 1.0 - same).reshape(-1)
+
+
+def _nearest(g: GraphBuilder, masks: Value, cells: Value, count: int) -> Value:
+    """What the first candidate of each row of `cells` (P, n) holds, `count` times: masks (O, N) -> (P, O, count)."""
+    first = g.op("Gather", cells, g.constant(np.int64(0)), axis=1)
+    nearest = g.op("Gather", masks, first, axis=1).transpose(1, 0).unsqueeze(2)
+    return g.op("Concat", *[nearest] * count, axis=2)
+
+
+def _put(g: GraphBuilder, rows: Value, into: Value, new: Value) -> Value:
+    return g.op("ScatterND", into, rows.unsqueeze(1), new)
 
 
 def _best_children(g: GraphBuilder, weights: Value, cells: Value, count: int) -> tuple[Value, Value]:
@@ -325,8 +371,8 @@ def _spread(g: GraphBuilder, children: Value, grid: Value) -> Value:
 
 
 def _spread_twice(g: GraphBuilder, children: Value, grid: Value) -> Value:
-    """(O, Q*4, 4) -> (O, 1, 4h, 4w)."""
-    x = _to_map(g, children.reshape(0, -1, 16).transpose(0, 2, 1), grid, 16)
+    """(O, Q, 16) -> (O, 1, 4h, 4w)."""
+    x = _to_map(g, children.transpose(0, 2, 1), grid, 16)
     for _ in range(2):
         x = g.op("DepthToSpace", x, blocksize=2, mode="DCR")
     return x
@@ -344,7 +390,7 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     key8 = g.input("stride8_key", "float32", (1, "Q", 4 * dims8))
     key4 = g.input("stride4_key", "float32", (1, "Q", 16 * dims4))
     place = g.input("place", "float32", ("Q", 4))
-    position = g.input("position", "float32", (1, "Q", c.dim))
+    position = g.input("position", "float32", (1, c.dim, "Q"))
     # Annotated views first; `annotated` is how many of the remembered cells are theirs.
     memory_key = g.input("memory_key", "float32", (dims16, "M"))
     memory_place = g.input("memory_place", "float32", (4, "M"))
@@ -353,6 +399,8 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     memory_stored = g.input("memory_stored", "float32", ("O", c.value_dim + 2, "M"))
     memory_mask8 = g.input("memory_stride8_mask", "float32", ("O", "M", 8))
     memory_mask4 = g.input("memory_stride4_mask", "float32", ("O", "M4", 8))
+    settled16 = g.input("memory_settled", "float32", ("M", "O", 2))
+    settled8 = g.input("memory_stride8_settled", "float32", ("M4", "O", 2))
     annotated = g.input("annotated", "int64", (1,))
     tokens = g.input("tokens", "float32", ("O", "T", c.dim))
     token_bias = g.input("token_bias", "float32", ("O", "T"))
@@ -367,47 +415,44 @@ def decode_graph(weights: Shapes) -> onnx.ModelProto:
     known = read.cut(1, c.value_dim + 1, c.value_dim + 2) + _EPS
     read = read.cut(1, 0, c.value_dim + 1) / known
     mask16 = read.cut(1, c.value_dim, c.value_dim + 1)  # (O, 1, Q)
-    best, cells = _best(g, logits, c.candidates)
-    query8 = key8.reshape(-1, 4, dims8)
     coarse_weight = g.weight("reader.coarse_weight")
-    mask8, weights8 = _read_children(
-        g,
-        query8,
-        memory_key8,
-        memory_mask8,
-        cells,
-        best * coarse_weight,
-        mask16.transpose(0, 2, 1),
-        (dims8, c.candidates),
-    )
-    cells8, bias8 = _best_children(g, weights8, cells, c.stride8_candidates)
-    mask4, _ = _read_children(
-        g,
-        key4.reshape(-1, 4, dims4),
-        memory_key4,
-        memory_mask4,
-        cells8,
-        bias8,
-        mask8.reshape(0, -1, 1),
-        (dims4, c.stride8_candidates),
-    )
+    query8, query4 = key8.reshape(-1, 4, dims8), key4.reshape(-1, 16 * dims4)
+    remembered16 = g.op("Squeeze", memory_stored.cut(1, c.value_dim, c.value_dim + 1), g.integers([1]))
+    remembered8 = g.op("Squeeze", memory_mask8.reshape(0, -1, 2).cut(2, 0, 1), g.integers([2]))  # (O, 4 * M)
+
+    def read_stride8(logits: Value, mask16: Value) -> tuple[Value, Value, Value, Value, Value]:
+        """(O, Q, 4) masks; then the cells that are looked into, which rows of them are open, and for these rows the
+        cells and the attention."""
+        best, cells = _best_cells(g, logits, c.candidates)
+        rows = _open_rows(g, settled16, cells)
+        query, own, bias = (g.op("Gather", x, rows, axis=0) for x in (query8, cells, best * coarse_weight))
+        parent = g.op("Gather", mask16.transpose(0, 2, 1), rows, axis=1)
+        sizes = (dims8, c.candidates)
+        read, weights = _read_children(g, query, memory_key8, memory_mask8, own, bias, parent, sizes)
+        mask8 = _put(g, rows, _nearest(g, remembered16, cells, 4), read)
+        return mask8.transpose(1, 0, 2), cells, rows, own, weights
+
+    mask8, cells, rows, own, weights8 = read_stride8(logits, mask16)
+    # The children of open cells, and of these those that are open themselves.
+    cells8, bias8 = _best_children(g, weights8, own, c.stride8_candidates)
+    rows8 = _open_rows(g, settled8, cells8)
+    query = g.op("Gather", g.op("Gather", query4, rows, axis=0).reshape(-1, 4, dims4), rows8, axis=0)
+    own8, bias8 = (g.op("Gather", x, rows8, axis=0) for x in (cells8, bias8))
+    parent = g.op("Gather", g.op("Gather", mask8, rows, axis=1).reshape(0, -1, 1), rows8, axis=1)
+    sizes = (dims4, c.stride8_candidates)
+    read4, _ = _read_children(g, query, memory_key4, memory_mask4, own8, bias8, parent, sizes)
+    read4 = _put(g, rows8, _nearest(g, remembered8, cells8, 4), read4)  # (4 * R, O, 4)
+    objects = g.op("Shape", memory_stored, start=0, end=1)
+    read4 = g.op("Reshape", read4, g.op("Concat", g.integers([-1, 4]), objects, g.integers([4]), axis=0))
+    read4 = read4.transpose(0, 2, 1, 3).reshape(0, 0, 16)
+    mask4 = _put(g, rows, _nearest(g, remembered16, cells, 16), read4).transpose(1, 0, 2)  # (O, Q, 16)
     # The same from annotated views alone.
     alone = logits.cut(1, 0, annotated)
     share = attention.cut(1, 0, annotated).reduce("Sum", 1)  # (Q, 1)
     stored = memory_stored.cut(1, c.value_dim, c.value_dim + 2).cut(2, 0, annotated)
     read_alone = stored @ g.op("Softmax", alone, axis=-1).transpose(1, 0)
     pinned16 = read_alone.cut(1, 0, 1) / (read_alone.cut(1, 1, 2) + _EPS)
-    best, cells = _best(g, alone, c.candidates)
-    pinned8, _ = _read_children(
-        g,
-        query8,
-        memory_key8,
-        memory_mask8,
-        cells,
-        best * coarse_weight,
-        pinned16.transpose(0, 2, 1),
-        (dims8, c.candidates),
-    )
+    pinned8 = read_stride8(alone, pinned16)[0]
 
     # Mask decoder.
     read = _to_map(g, read, grid, c.value_dim + 1)
@@ -485,10 +530,11 @@ def _decode_queries(
 ) -> Value:
     """x (O, dim, h, w), early (O, 1, H/4, W/4) -> (O, queries, dim)."""
     name = "decoder"
-    image = _rows(x, _CONFIG.dim)
+    image = x.reshape(0, _CONFIG.dim, -1)
     cover = _pooled(g, g.op("Sigmoid", early), 4)
-    mask_bias = g.op("Log", cover.reshape(0, 1, 1, -1) + 1e-2)
-    prompt_bias = token_bias.unsqueeze(1, 2)
+    mask_bias = g.op("Log", cover.reshape(0, 1, -1) + 1e-2)
+    prompt_bias = token_bias.unsqueeze(1)
+    tokens = tokens.transpose(0, 2, 1)
     placed = image + position
     queries = g.weight(f"{name}.queries").unsqueeze(0)
     for number in range(_CONFIG.num_layers):
@@ -497,7 +543,8 @@ def _decode_queries(
         queries = _layer_norm(g, queries + attended, f"{layer}.norms.0")
         attended = _attention(g, f"{layer}.to_image", queries, placed, image, mask_bias)
         queries = _layer_norm(g, queries + attended, f"{layer}.norms.1")
-        attended = _attention(g, f"{layer}.to_queries", queries, queries, queries, None)
+        own = queries.transpose(0, 2, 1)
+        attended = _attention(g, f"{layer}.to_queries", queries, own, own, None)
         queries = _layer_norm(g, queries + attended, f"{layer}.norms.2")
         inner = g.op("Gelu", _linear(g, queries, f"{layer}.feed_forward.0"))
         queries = _layer_norm(g, queries + _linear(g, inner, f"{layer}.feed_forward.2"), f"{layer}.norms.3")

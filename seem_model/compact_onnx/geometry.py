@@ -11,14 +11,14 @@ Grid = tuple[int, int]
 
 @lru_cache(maxsize=32)
 def sine_position(grid: Grid, dim: int) -> np.ndarray:
-    """(1, h*w, dim) float32: sines and cosines of y and x, each in [0, 1], at log-spaced frequencies."""
+    """(1, dim, h*w) float32: sines and cosines of y and x, each in [0, 1], at log-spaced frequencies."""
     height, width = grid
     frequencies = np.pi * np.logspace(0, 1.3, dim // 4, dtype=np.float32)
     y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None] * frequencies
     x = ((np.arange(width, dtype=np.float32) + 0.5) / width)[:, None] * frequencies
     rows = np.concatenate([np.sin(y), np.cos(y)], 1)[:, None].repeat(width, 1)
     columns = np.concatenate([np.sin(x), np.cos(x)], 1)[None].repeat(height, 0)
-    return _frozen(np.concatenate([rows, columns], -1).reshape(1, height * width, dim))
+    return _frozen(np.concatenate([rows, columns], -1).reshape(height * width, dim).T[None])
 
 
 @lru_cache(maxsize=32)

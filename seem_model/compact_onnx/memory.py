@@ -20,6 +20,13 @@ from seem_model.compact_onnx.geometry import Grid
 # Tables of this many lists of views are kept; a tracker decodes every window of a frame with a list of its own.
 _TABLES = 4
 _LEAST_VALID = 1e-4
+# The decoder looks for the best of these many sets of cells first, so that their number must be a multiple.
+CELL_MULTIPLE = 16
+# Logit of a cell that only fills up.
+_NO_CELL = -1e4
+# A cell that holds less than this of an object is free of it, and full of it likewise: the decoder caps what
+# it is told of masks at twice the distance from 0 and 1.
+_SETTLED = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +74,16 @@ class ObjectCells:
     prompts: np.ndarray
 
     @cached_property
-    def laid_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def laid_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Parts of a table: (value channels + 2, Q) value, mask and ones; (Q, 8) and (4 * Q, 8) four masks a row, each
-        followed by 1, which says that it may be read."""
+        followed by 1, which says that it may be read; (Q, 2) and (4 * Q, 2) whether a cell is free of the object at
+        stride 4, and full of it."""
         stored = np.concatenate([self.value, self.mask, np.ones_like(self.mask)])
         masks = [self.stride8_mask, self.stride4_mask.reshape(-1, 4)]
         mask8, mask4 = (np.stack([mask, np.ones_like(mask)], 2).reshape(len(mask), 8) for mask in masks)
-        return stored, mask8, mask4
+        least, most = masks[1].min(1), masks[1].max(1)
+        settled8 = np.stack([most <= _SETTLED, least >= 1 - _SETTLED], 1).astype(np.float32)
+        return stored, mask8, mask4, settled8.reshape(-1, 4, 2).min(1), settled8
 
 
 _KEY_NAMES = ("key", "stride8_key", "stride4_key")
@@ -167,32 +177,53 @@ class CellTables:
         return table
 
 
+def filled_up(count: int) -> int:
+    """The next multiple of CELL_MULTIPLE: so many columns have the annotated cells of a table, and the others."""
+    return -(-count // CELL_MULTIPLE) * CELL_MULTIPLE
+
+
+def join_places(places: Sequence[np.ndarray], pinned: Sequence[bool]) -> np.ndarray:
+    """(4, M): what the prior on distance adds to the keys of all columns of a table, from (4, Q) of each view."""
+    parts = []
+    for is_pinned in (True, False):
+        own = [place for place, other in zip(places, pinned, strict=True) if other == is_pinned]
+        count = sum(place.shape[1] for place in own)
+        nothing = np.zeros((4, filled_up(count) - count), np.float32)
+        nothing[2] = _NO_CELL
+        parts += [*own, nothing]
+    return np.concatenate(parts, 1)
+
+
 def _join(views: Sequence[OnnxMemory], config: CompactConfig) -> CellTable:
-    counts = [len(view.keys.key) for view in views]
-    total, objects = sum(counts), len(views[0].objects)
-    tokens, dim = config.memory_tokens, config.dim
-    stored = np.zeros((objects, config.value_dim + 2, total), np.float32)
-    mask8 = np.zeros((objects, total, 8), np.float32)
-    mask4 = np.zeros((objects, 4 * total, 8), np.float32)
+    annotated = filled_up(sum(len(view.keys.key) for view in views if view.pinned))
+    total = annotated + filled_up(sum(len(view.keys.key) for view in views if not view.pinned))
+    objects, tokens, dim = len(views[0].objects), config.memory_tokens, config.dim
+    key, key8, key4 = views[0].keys.laid_out
+    inputs = {
+        "memory_key": np.zeros((len(key), total), np.float32),
+        "memory_stride8_key": np.zeros((total, key8.shape[1]), np.float32),
+        "memory_stride4_key": np.zeros((4 * total, key4.shape[1]), np.float32),
+        "memory_stored": np.zeros((objects, config.value_dim + 2, total), np.float32),
+        "memory_stride8_mask": np.zeros((objects, total, 8), np.float32),
+        "memory_stride4_mask": np.zeros((objects, 4 * total, 8), np.float32),
+        "memory_settled": np.zeros((total, objects, 2), np.float32),
+        "memory_stride8_settled": np.zeros((4 * total, objects, 2), np.float32),
+    }
+    keys, keys8, keys4, stored, mask8, mask4, settled, settled8 = inputs.values()
     prompts = np.zeros((objects, len(views), tokens, dim), np.float32)
     bias = np.full((objects, len(views), tokens), np.log(_LEAST_VALID), np.float32)
-    stop = 0
-    for number, (view, count) in enumerate(zip(views, counts, strict=True)):
-        start, stop = stop, stop + count
+    starts = {True: 0, False: annotated}
+    for number, view in enumerate(views):
+        start, stop = starts[view.pinned], starts[view.pinned] + len(view.keys.key)
+        starts[view.pinned] = stop
+        at16, at8 = slice(start, stop), slice(4 * start, 4 * stop)
+        keys[:, at16], keys8[at16], keys4[at8] = view.keys.laid_out
         for row, own in enumerate(view.objects):
             if own is not None:
-                stored[row, :, start:stop], mask8[row, start:stop], mask4[row, 4 * start : 4 * stop] = own.laid_out
+                stored[row, :, at16], mask8[row, at16], mask4[row, at8], settled[at16, row], settled8[at8, row] = (
+                    own.laid_out
+                )
                 prompts[row, number], bias[row, number] = own.prompts, 0
-    keys, keys8, keys4 = zip(*(view.keys.laid_out for view in views), strict=True)
-    annotated = sum(count for view, count in zip(views, counts, strict=True) if view.pinned)
-    inputs = {
-        "memory_key": np.concatenate(keys, 1),
-        "memory_stride8_key": np.concatenate(keys8),
-        "memory_stride4_key": np.concatenate(keys4),
-        "memory_stored": stored,
-        "memory_stride8_mask": mask8,
-        "memory_stride4_mask": mask4,
-        # Without annotated views there is nothing to compare with: all of memory answers twice.
-        "annotated": np.array([annotated or total], np.int64),
-    }
+    # Without annotated views there is nothing to compare with: all of memory answers twice.
+    inputs["annotated"] = np.array([annotated or total], np.int64)
     return CellTable(inputs, prompts.reshape(objects, -1, dim), bias.reshape(objects, -1))

@@ -14,7 +14,7 @@ from seem_model.compact.descriptions import masks_of_descriptions
 from seem_model.compact.view_sizes import input_sizes
 from seem_model.compact.weights_file import check_shapes, read_weights
 from seem_model.compact_onnx.geometry import Grid, memory_place, query_place, sine_position
-from seem_model.compact_onnx.memory import CellTables, ObjectCells, OnnxMemory, ViewKeys
+from seem_model.compact_onnx.memory import CellTables, ObjectCells, OnnxMemory, ViewKeys, join_places
 from seem_model.compact_onnx.reference import OnnxReference, sample_tokens
 from seem_model.compact_onnx.sessions import Sessions, WeightIndex
 from seem_model.video_model import Arrays, FrameDecode, PromptMaps, ReferencePicture
@@ -206,7 +206,7 @@ class OnnxVideoModel:
                     bonus,
                 )
             )
-        return np.concatenate(places, 1)
+        return join_places(places, [view.pinned for view in memory])
 
     def _memory(
         self, session: Any, features: OnnxFeatures, inputs: Mapping[str, np.ndarray], *, pinned: bool

@@ -48,7 +48,7 @@ def sample_tokens(
     dim, height, width = context.shape[1:]
     cells = height * width
     cover = masks.reshape(len(masks), height, 4, width, 4).mean((2, 4), dtype=np.float32).reshape(-1, cells)
-    image = context.reshape(dim, cells).T + sine_position((height, width), dim)[0]
+    image = (context.reshape(dim, cells) + sine_position((height, width), dim)[0]).T
     projected = image @ weights["sampler.projection.weight"].T + weights["sampler.projection.bias"]
     order = _spread(cells)
     tokens, confidences = [], []

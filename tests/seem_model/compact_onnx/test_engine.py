@@ -81,6 +81,22 @@ def test_both_engines_give_the_same_masks(
         np.testing.assert_allclose(found.agreement, expected.agreement, atol=1e-4)
 
 
+@pytest.mark.parametrize("covered", [0.0, 0.005, 1.0])
+def test_objects_without_a_border_in_view_are_read_alike(
+    models: tuple[CompactVideoModel, OnnxVideoModel], covered: float
+) -> None:
+    size = SIZES[0]
+    masks = np.full((2, size[0] // 4, size[1] // 4), covered, np.float32)
+    answers = []
+    for model in models:
+        views = model.encode_images(pictures(3, size))
+        memory = [model.encode_memory(view, masks, pinned=not number) for number, view in enumerate(views[:2])]
+        reference = model.encode_reference(views[0], masks)
+        answers.append(model.decode(views[2], memory, reference, masks, shifts=None))
+    np.testing.assert_allclose(answers[1].mask_logits, answers[0].mask_logits, atol=TOLERANCE)
+    np.testing.assert_allclose(answers[1].presence, answers[0].presence, atol=1e-4)
+
+
 def test_remembered_views_may_have_other_shapes_and_none_need_be_annotated(
     models: tuple[CompactVideoModel, OnnxVideoModel],
 ) -> None:
