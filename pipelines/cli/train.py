@@ -60,6 +60,19 @@ _PROBABILITY = click.FloatRange(0, 1)
     show_default=True,
     help="Share of batches that start from masks that have drifted; above 0, remembered masks are damaged too.",
 )
+@click.option(
+    "--windows",
+    type=_PROBABILITY,
+    default=0.6,
+    show_default=True,
+    help="Share of clips seen through a window that follows an object.",
+)
+@click.option(
+    "--corrections/--no-corrections",
+    default=True,
+    show_default=True,
+    help="Also learn to correct masks by marks.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of the network.")
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that make clips.")

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.training.batches import ClipBatch
+from pipelines.training.corrections import correct
 from pipelines.training.losses import mask_iou, mask_loss, presence_loss
 from pipelines.training.rollout import RolloutPlan, damaged
 from seem_model.aggregation import aggregate
@@ -21,9 +22,15 @@ from seem_model.compact.pyramid import ImageFeatures
 
 _PROMPT_WEIGHT = 0.7
 _PRESENCE_WEIGHT = 0.2
+_CORRECTION_WEIGHT = 0.6
+_ROUNDS = 2
+# Of ten tracked masks that are corrected, how many are damaged before.
+_DAMAGED_BEFORE_MARKS = 6
 
 
-def run_clips(model: CompactSEEM, batch: ClipBatch, plan: RolloutPlan) -> tuple[Tensor, dict[str, float]]:
+def run_clips(
+    model: CompactSEEM, batch: ClipBatch, plan: RolloutPlan, *, corrections: bool = False
+) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch and numbers for the log. Predicted masks are fed back as memory, without gradient.
 
     Every term is a weighted mean over the batch's objects with the same weights, `batch.weight`: the loss of a large
@@ -33,6 +40,7 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, plan: RolloutPlan) -> tuple[
         model: The network.
         batch: B clips.
         plan: How they are tracked.
+        corrections: Whether masks are also corrected by marks, of the prompted frame and of the last one.
     """
     clips, length = batch.frames.shape[:2]
     encoded = model.encode_image(batch.frames.flatten(0, 1))
@@ -52,9 +60,13 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, plan: RolloutPlan) -> tuple[
 
     own = passes[-1].mask_logits.detach().sigmoid()
     first = torch.where(plan.start_from_prompt.to(truth.device)[:, None, None, None], own, stride4[0])
+    refined: list[Tensor] = []
+    if corrections:
+        logits, marks = passes[-1].mask_logits, (batch.positive, batch.negative)
+        refined.append(_corrected(model, frames[0], batch, 0, logits, marks, plan.mark_seeds, stride2[0], log, "prompt"))
     losses: list[Tensor] = []
     presence_losses: list[Tensor] = []
-    for t, decoded in enumerate(track(model, frames, first, plan), 1):
+    for t, (decoded, memory, reference) in enumerate(track(model, frames, first, plan), 1):
         logits = decoded.mask_logits.flatten(0, 1)
         visible = (batch.masks[:, t].flatten(2).sum(2) > 16).float().flatten()
         losses.append(
@@ -62,19 +74,29 @@ def run_clips(model: CompactSEEM, batch: ClipBatch, plan: RolloutPlan) -> tuple[
             + 0.5 * mask_loss(decoded.early_logits.flatten(0, 1), stride2[t], weight)
         )
         presence_losses.append(presence_loss(decoded.presence_logits.flatten(), visible, weight))
+        if corrections and t == length - 1:
+            blank = torch.zeros_like(batch.positive)
+            broken = torch.where(plan.mark_seeds % 10 < _DAMAGED_BEFORE_MARKS, plan.mark_seeds, -1)
+            estimate = torch.logit(damaged(_own_masks(decoded)[0], broken).clamp(1e-3, 1 - 1e-3))
+            known = (blank, blank), plan.mark_seeds + 1
+            refined.append(
+                _corrected(model, frames[t], batch, t, estimate, *known, stride2[t], log, "tracked", memory, reference)
+            )
         log[f"iou_{t}"] = mask_iou(logits, stride2[t], weight * visible)
 
     tracking = torch.stack(losses).mean() / 1.5
     presence = torch.stack(presence_losses).mean()
     total = tracking + _PROMPT_WEIGHT * prompt_loss + _PRESENCE_WEIGHT * presence
+    if refined:
+        total = total + _CORRECTION_WEIGHT * torch.stack(refined).mean()
     log |= {"track": tracking.item(), "prompt": prompt_loss.item(), "presence": presence.item(), "loss": total.item()}
     return total, log
 
 
 def track(
     model: CompactSEEM, frames: Sequence[ImageFeatures], first: Tensor, plan: RolloutPlan | None = None
-) -> Iterator[Decoded]:
-    """The answers for all frames but the first, whose masks are `first`.
+) -> Iterator[tuple[Decoded, list[FrameMemory], PromptTokens]]:
+    """The answers for all frames but the first, whose masks are `first`, with what each was read from.
 
     Args:
         model: The network.
@@ -90,14 +112,44 @@ def track(
         last, previous, trusted = _roll_out(model, frames, pinned, reference, first, plan)
         recent.append(model.encode_memory(last, previous, pinned=False, valid=trusted))
     for t in range(1, len(frames)):
-        decoded = model.decode(frames[t], [pinned, *recent], reference, previous)
-        yield decoded
+        memory = [pinned, *recent]
+        decoded = model.decode(frames[t], memory, reference, previous)
+        yield decoded, memory, reference
         previous, trusted = _own_masks(decoded)
         if plan is not None:
             previous = damaged(previous, plan.damage_seeds[t])
         if t + 1 < len(frames):
             recent.append(model.encode_memory(frames[t], previous, pinned=False, valid=trusted))
             recent = recent if plan is None else recent[-plan.recent_frames :]
+
+
+def _corrected(
+    model: CompactSEEM,
+    frame: ImageFeatures,
+    batch: ClipBatch,
+    t: int,
+    logits: Tensor,
+    marks: tuple[Tensor, Tensor],
+    seeds: Tensor,
+    target: Tensor,
+    log: dict[str, float],
+    name: str,
+    memory: Sequence[FrameMemory] = (),
+    reference: PromptTokens | None = None,
+) -> Tensor:
+    """Loss of a few rounds of corrections of the masks of frame t."""
+    weight = batch.weight.flatten()
+    losses = []
+    log[f"{name}_iou_0"] = mask_iou(logits.flatten(0, 1), target, weight)
+    positive, negative = marks
+    for number in range(_ROUNDS):
+        positive, negative, kind = correct(logits, batch.masks[:, t], positive, negative, seeds + 2 * number)
+        maps = [area_resize(x, frame.mask_size) for x in (positive, negative)]
+        decoded = model.refine(frame, *maps, kind, logits.detach().sigmoid(), memory, reference)
+        logits = decoded.mask_logits
+        losses.append(mask_loss(logits.flatten(0, 1), target, weight))
+        log[f"{name}_iou_{number + 1}"] = mask_iou(logits.flatten(0, 1), target, weight)
+    return torch.stack(losses).mean()
 
 
 @torch.no_grad()

@@ -31,12 +31,14 @@ class RolloutPlan:
         recent_frames: How many of its own frames the model remembers beside the first.
         damage_seeds: (T, B) int64: seeds of the damage to remembered masks, -1 for none. Row 0 is for the end
             of the rollout.
+        mark_seeds: (B,) int64: seeds of the marks that correct masks, and of the damage done to them before.
     """
 
     start_from_prompt: Tensor
     rollout: tuple[int, ...]
     recent_frames: int
     damage_seeds: Tensor
+    mark_seeds: Tensor
 
     def parts(self, count: int) -> list[RolloutPlan]:
         """The plans of `count` equal parts of the batch."""
@@ -45,7 +47,7 @@ class RolloutPlan:
 
     def of(self, clips: slice) -> RolloutPlan:
         """The plan of some of the clips."""
-        return replace(self, start_from_prompt=self.start_from_prompt[clips], damage_seeds=self.damage_seeds[:, clips])
+        return replace(self, start_from_prompt=self.start_from_prompt[clips], damage_seeds=self.damage_seeds[:, clips], mark_seeds=self.mark_seeds[clips])
 
 
 def draw_rollout_plan(seed: int, clips: int, frames: int, rollouts: float) -> RolloutPlan:
@@ -59,13 +61,14 @@ def draw_rollout_plan(seed: int, clips: int, frames: int, rollouts: float) -> Ro
     """
     generator = torch.Generator().manual_seed(seed)
     start_from_prompt = torch.rand(clips, generator=generator) < _START_FROM_PROMPT
+    mark_seeds = torch.randint(0, 2**40, (clips,), generator=torch.Generator().manual_seed(seed + 2**41))
     if not rollouts:
-        return RolloutPlan(start_from_prompt, (), frames, torch.full((frames, clips), -1))
+        return RolloutPlan(start_from_prompt, (), frames, torch.full((frames, clips), -1), mark_seeds)
     seeds = torch.randint(0, 2**40, (frames, clips), generator=generator)
     damage_seeds = torch.where(torch.rand(frames, clips, generator=generator) < _DAMAGED, seeds, -1)
     has_rollout, two_recent = (torch.rand(2, generator=generator) < torch.tensor([rollouts, _TWO_RECENT])).tolist()
     length = int(torch.randint(1, _LONGEST_ROLLOUT + 1, (), generator=generator)) if has_rollout else 0
-    return RolloutPlan(start_from_prompt, _back_and_forth(frames, length), 2 if two_recent else 1, damage_seeds)
+    return RolloutPlan(start_from_prompt, _back_and_forth(frames, length), 2 if two_recent else 1, damage_seeds, mark_seeds)
 
 
 def _back_and_forth(frames: int, length: int) -> tuple[int, ...]:

@@ -54,6 +54,8 @@ class TrainSettings:
         thin_parts: Probability that a pasted object gets sticks, ropes or wheels.
         rollouts: Probability that a batch is tracked back and forth before the training pass, which then starts from
             masks that have drifted; above 0, remembered masks are also damaged, and only the newest are kept.
+        windows: Probability that a clip is seen through a window that follows an object, as in tracking.
+        corrections: Also learn to correct masks by marks in their largest errors.
         hold_aside: Share of the pictures that is kept for validation; 0 trains on all and scores nothing.
         report_every: Steps between validations and picture sheets; 0 for none.
         tensorboard: Also write TensorBoard events.
@@ -86,13 +88,15 @@ class TrainSettings:
     zoom: float = 0.0
     thin_parts: float = 0.0
     rollouts: float = 0.0
+    windows: float = 0.0
+    corrections: bool = False
     hold_aside: float = 0.0
     report_every: int = 500
     tensorboard: bool = False
 
     @property
     def variations(self) -> Variations:
-        return Variations(self.thin_plate, self.occluders, self.zoom, self.thin_parts)
+        return Variations(self.thin_plate, self.occluders, self.zoom, self.thin_parts, self.windows)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")

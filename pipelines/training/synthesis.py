@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from pipelines.training.moving_windows import CANVAS, through_window
 from pipelines.training.stills import IGNORED_ID, Still
 from pipelines.training.thin_parts import add_thin_parts
 from pipelines.training.variations import ThinPlate, Variations, occluder_mask, passing_path, stalks_mask, zoom_frames
@@ -87,6 +88,7 @@ class ClipSynthesizer:
         self.variations = variations or Variations()
         self.seed = seed
         self.size = size
+        self.view = size
         self.frames = frames
         self.objects = objects
         self.rng = np.random.default_rng(seed)
@@ -98,13 +100,16 @@ class ClipSynthesizer:
         """Clip `number`, with at least one target visible in its first frame."""
         self.rng = np.random.default_rng([self.seed, number])
         self.more = np.random.default_rng([self.seed, number, 2])
+        windows = np.random.default_rng([self.seed, number, 4])
         while True:
-            clip = self._attempt()
+            has_window = windows.random() < self.variations.windows
+            self.size = round(CANVAS * self.view) if has_window else self.view
+            clip = self._attempt(windows if has_window else None)
             if clip is not None:
                 return clip
 
-    def _attempt(self) -> Clip | None:
-        rng, size = self.rng, self.size
+    def _attempt(self, windows: np.random.Generator | None) -> Clip | None:
+        rng = self.rng
         image, labels = self._still()
         labels = np.where(labels == IGNORED_ID, 0, labels).astype(np.int32)
         background = _Layer(image, labels, self._background_motion(labels))
@@ -132,24 +137,36 @@ class ClipSynthesizer:
             label_maps.append(frame_labels)
         if self.more.random() < self.variations.zoom:
             frames, label_maps = zoom_frames(frames, label_maps, self.more)
+        if windows is not None:
+            visible = self._targets(label_maps[0])
+            if not visible:
+                return None
+            target = int(windows.choice(visible))
+            frames, label_maps = through_window(frames, label_maps, target, self.view, windows)
         if rng.random() < 0.5:
             frames = [frame[:, ::-1] for frame in frames]
             label_maps = [frame_labels[:, ::-1] for frame_labels in label_maps]
         frames = self._photograph(frames)
 
-        ids, counts = np.unique(label_maps[0], return_counts=True)
-        area = size * size
-        good = [int(i) for i, c in zip(ids, counts, strict=True) if i > 0 and 0.006 * area < c < 0.6 * area]
+        good = self._targets(label_maps[0])
         if not good:
             return None
         # Prefer pasted objects a little: their masks are never cut by an unlabelled neighbour.
         order = sorted(good, key=lambda i: rng.random() - (0.25 if i >= 1000 else 0.0))[: self.objects]
-        masks = np.zeros((self.frames, self.objects, size, size), bool)
+        masks = np.zeros((self.frames, self.objects, self.view, self.view), bool)
         weight = np.zeros(self.objects, np.float32)
         for slot, object_id in enumerate(order):
             masks[:, slot] = np.stack(label_maps) == object_id
             weight[slot] = 1
         return Clip(np.ascontiguousarray(np.stack(frames)), masks, weight)
+
+    @staticmethod
+    def _targets(labels: np.ndarray) -> list[int]:
+        """Ids of the objects that are neither specks nor nearly everything."""
+        ids, counts = np.unique(labels, return_counts=True)
+        return [
+            int(i) for i, c in zip(ids, counts, strict=True) if i > 0 and 0.006 * labels.size < c < 0.6 * labels.size
+        ]
 
     def _still(self) -> tuple[np.ndarray, np.ndarray]:
         number = int(self.rng.choice(len(self.stills), p=self._probabilities))

@@ -116,7 +116,7 @@ class Trainer:
         log: dict[str, float] = {}
         for part, part_plan in zip(batch.parts(s.accumulate), plan.parts(s.accumulate), strict=True):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.uses_bf16):
-                loss, part_log = run_clips(self.model, part, part_plan)
+                loss, part_log = run_clips(self.model, part, part_plan, corrections=s.corrections)
             # The share of the global batch's objects that this part has: see `run_clips`.
             share = part.weight.sum() / total_weight
             (loss * share).backward()

@@ -136,7 +136,7 @@ def _track_from_all_kinds(
     first = torch.cat([truth, drawn.mask_logits.sigmoid()])
     everywhere = torch.ones(first.shape[:2], dtype=torch.bool, device=device)
     answers = [_paint(first, everywhere, slots, size)]
-    for decoded in track(model, [_repeat(frame, len(KINDS)) for frame in frames], first):
+    for decoded, _, _ in track(model, [_repeat(frame, len(KINDS)) for frame in frames], first):
         present = decoded.presence_logits > 0 if use_presence else everywhere
         answers.append(_paint(decoded.mask_logits.sigmoid(), present, slots, size))
     return np.stack(answers, 1)

@@ -25,15 +25,17 @@ class Variations:
         occluders: Something unlabelled passes in front, or thin stalks stand there.
         zoom: The camera zooms in or out of the whole scene.
         thin_parts: A pasted object (each by itself) gets sticks, ropes or wheels, which belong to it.
+        windows: The clip is seen through a window that follows an object.
     """
 
     thin_plate: float = 0.0
     occluders: float = 0.0
     zoom: float = 0.0
     thin_parts: float = 0.0
+    windows: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("thin_plate", "occluders", "zoom", "thin_parts"):
+        for name in ("thin_plate", "occluders", "zoom", "thin_parts", "windows"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a probability, not {getattr(self, name)}")
 

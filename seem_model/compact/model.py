@@ -107,3 +107,34 @@ class CompactSEEM(nn.Module):
             results.append(decoded)
             estimate = decoded.mask_logits.sigmoid().detach()
         return results
+
+    def refine(
+        self,
+        features: ImageFeatures,
+        positive: Tensor,
+        negative: Tensor,
+        kind: Tensor,
+        estimate: Tensor,
+        memory: Sequence[FrameMemory] = (),
+        reference: PromptTokens | None = None,
+    ) -> Decoded:
+        """Corrects masks by marks: an interactive round that remembers the one before (SEEM section 3.2).
+
+        Args:
+            features: The frame that is corrected.
+            positive: (B, O, H/4, W/4) in [0, 1], what the marks add.
+            negative: The same, what they take away.
+            kind: (B, O) int64 of `PromptKind`.
+            estimate: (B, O, H/4, W/4) probabilities of the masks to correct.
+            memory: Other frames that show the objects, as for `decode`.
+            reference: Tokens of the annotated frame.
+        """
+        corrected = torch.maximum(estimate, positive) * (1 - negative)
+        others = (estimate.sum(1, keepdim=True) - estimate).clamp(0, 1)
+        own = self.prompt_encoder(features, positive, negative, estimate, others, kind, corrected)
+        tokens = self.encode_reference(features, corrected)
+        if reference is not None:
+            tokens = PromptTokens(
+                torch.cat([reference.tokens, tokens.tokens], 2), torch.cat([reference.bias, tokens.bias], 2)
+            )
+        return self.decode(features, [own, *memory], tokens, estimate)

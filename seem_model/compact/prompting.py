@@ -37,11 +37,17 @@ class PromptEncoder(nn.Module):
         estimate: Tensor,
         others: Tensor,
         kind: Tensor,
+        masks: Tensor | None = None,
     ) -> FrameMemory:
-        """Maps (B, O, H/4, W/4), kind (B, O) int64 of `PromptKind` -> a pinned memory of this very frame."""
+        """Maps (B, O, H/4, W/4), kind (B, O) int64 of `PromptKind` -> a pinned memory of this very frame.
+
+        `masks` is what is remembered as the object: what the prompt marks, unless more is known.
+        """
         maps = torch.stack([positive, negative, estimate, others], 2)
         value = self.encoder(features, maps, self.kinds(kind))
-        return make_frame_memory(features, self.prompter, value, positive, pinned=True)
+        return make_frame_memory(
+            features, self.prompter, value, positive if masks is None else masks, pinned=True
+        )
 
 
 class VisualSampler(nn.Module):
