@@ -188,6 +188,28 @@ class TrackableSeem:
             points = decoder.sample_points(image.pixels, image.pad_mask(positive), image.pad_mask(negative), table=V0)
             return _to_numpy(self._decode(features, DecoderInputs(spatial=points), points.positive, V0).sigmoid())
 
+    @torch.inference_mode()
+    def refine(
+        self,
+        features: SeemFrame,
+        prompts: Sequence[PromptMaps],
+        estimate: np.ndarray,
+        memory: Sequence[NoMemory] = (),
+        reference: SeemReference | None = None,
+    ) -> np.ndarray:
+        """Masks (N, h, w) corrected by marks: SEEM's interactive round, with the masks so far as memory prompts.
+
+        What is sampled as the object is the mask so far with the marks on it: a click alone would be another object.
+        """
+        before = torch.from_numpy(estimate).to(self._device)
+        negative = self._marked([prompt.negative for prompt in prompts])
+        positive = ((before > 0.5) | self._marked([prompt.positive for prompt in prompts])) & ~negative
+        image, decoder = features.image, self.network.decoder
+        with self.variant.autocast(self._device):
+            points = decoder.sample_points(image.pixels, image.pad_mask(positive), image.pad_mask(negative), table=V0)
+            inputs = DecoderInputs(spatial=points, previous_masks=self._previous_logits(features, before))
+            return _to_numpy(self._decode(features, inputs, points.positive, V0).sigmoid())
+
     def _marked(self, maps: Sequence[np.ndarray]) -> Tensor:
         """(N, h, w) bool: every pixel of the grid that a map touches."""
         return torch.from_numpy(np.stack(maps) > 0).to(self._device)

@@ -143,6 +143,24 @@ class VideoModel(Protocol):
             ModelInputError: A prompt cannot be used.
         """
 
+    def refine(
+        self,
+        features: Any,
+        prompts: Sequence[PromptMaps],
+        estimate: np.ndarray,
+        memory: Sequence[Any] = (),
+        reference: Any | None = None,
+    ) -> np.ndarray:
+        """Masks (N, h, w) of N objects, corrected by marks: an interactive round after the first.
+
+        Args:
+            features: The view.
+            prompts: What was marked for each object; a map may be empty.
+            estimate: (N, h, w) the masks to correct.
+            memory: Other remembered views of the N objects, as for `decode`.
+            reference: Of the N objects; None where nothing but this view is known of them.
+        """
+
     def masks_from_descriptions(self, features: Any, descriptions: Sequence[str | ReferencePicture]) -> np.ndarray:
         """N objects in words, or as other pictures show them -> their masks (N, h, w).
 

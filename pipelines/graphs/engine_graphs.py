@@ -237,7 +237,7 @@ def memory_graph(weights: Shapes, *, prompted: bool) -> onnx.ModelProto:
     """Context and maps of O objects -> what is kept of the view for each.
 
     `prompted`: the maps are those of prompts (marked as object, as background, estimate, other objects) and the mask
-    is what is marked; otherwise they are masks and the sum of the other objects' masks.
+    that is remembered comes beside them; otherwise they are masks and the sum of the other objects' masks.
     """
     name = "prompt_encoder" if prompted else "memory_encoder"
     g = GraphBuilder("encode_prompt" if prompted else "encode_memory", weights)
@@ -253,7 +253,7 @@ def memory_graph(weights: Shapes, *, prompted: bool) -> onnx.ModelProto:
     for block in range(2):
         x = _residual(g, x, f"{encoder}.blocks.{block}")
 
-    mask4 = maps.cut(1, 0, 1)
+    mask4 = g.input("remembered", "float32", ("O", 1, "H4", "W4")) if prompted else maps.cut(1, 0, 1)
     mask8 = _pooled(g, mask4, 2)
     mask16 = _pooled(g, mask8, 2).reshape(0, 1, -1)
     image = context.reshape(0, _CONFIG.dim, -1)

@@ -137,4 +137,4 @@ class CompactSEEM(nn.Module):
             tokens = PromptTokens(
                 torch.cat([reference.tokens, tokens.tokens], 2), torch.cat([reference.bias, tokens.bias], 2)
             )
-        return self.decode(features, [own, *memory], tokens, estimate)
+        return self.decode(features, [own, *memory], tokens, estimate, local=False)

@@ -98,6 +98,23 @@ class CompactVideoModel:
         kind = torch.tensor([[int(prompt.kind) for prompt in prompts]], device=self._device)
         return _to_numpy(self.network.segment_prompt(features, positive, negative, kind)[-1].mask_logits[0].sigmoid())
 
+    @torch.inference_mode()
+    def refine(
+        self,
+        features: ImageFeatures,
+        prompts: Sequence[PromptMaps],
+        estimate: np.ndarray,
+        memory: Sequence[FrameMemory] = (),
+        reference: PromptTokens | None = None,
+    ) -> np.ndarray:
+        """Masks (N, h, w) of objects, corrected by marks; `estimate` (N, h, w) are those to correct."""
+        positive = self._to_device(np.stack([prompt.positive for prompt in prompts]))[None]
+        negative = self._to_device(np.stack([prompt.negative for prompt in prompts]))[None]
+        kind = torch.tensor([[int(prompt.kind) for prompt in prompts]], device=self._device)
+        before = self._to_device(estimate)[None]
+        decoded = self.network.refine(features, positive, negative, kind, before, memory, reference)
+        return _to_numpy(decoded.mask_logits[0].sigmoid())
+
     def masks_from_descriptions(
         self, features: ImageFeatures, descriptions: Sequence[str | ReferencePicture]
     ) -> np.ndarray:

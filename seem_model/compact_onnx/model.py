@@ -106,15 +106,46 @@ class OnnxVideoModel:
         positive = np.stack([prompt.positive for prompt in prompts]).astype(np.float32)
         negative = np.stack([prompt.negative for prompt in prompts]).astype(np.float32)
         others = (positive.sum(0) - positive).clip(0, 1)
-        offset = self._weights["prompt_encoder.kinds.weight"][[int(prompt.kind) for prompt in prompts]]
         reference = self.encode_reference(features, positive)
         estimate = np.zeros_like(positive)
         for _ in range(_PROMPT_PASSES):
             maps = np.stack([positive, negative, estimate, others], 1)
-            inputs = {"maps": maps, "offset": np.ascontiguousarray(offset[..., None, None])}
-            memory = self._memory(self._sessions.encode_prompt, features, inputs, pinned=True)
+            memory = self._prompt_memory(features, prompts, maps, positive)
             estimate = _sigmoid(self.decode(features, [memory], reference, estimate, shifts=None).mask_logits)
         return estimate
+
+    def refine(
+        self,
+        features: OnnxFeatures,
+        prompts: Sequence[PromptMaps],
+        estimate: np.ndarray,
+        memory: Sequence[OnnxMemory] = (),
+        reference: OnnxReference | None = None,
+    ) -> np.ndarray:
+        """Masks (N, h, w) of objects, corrected by marks; `estimate` (N, h, w) are those to correct."""
+        estimate = estimate.astype(np.float32)
+        positive = np.stack([prompt.positive for prompt in prompts]).astype(np.float32)
+        negative = np.stack([prompt.negative for prompt in prompts]).astype(np.float32)
+        others = (estimate.sum(0) - estimate).clip(0, 1)
+        corrected = np.maximum(estimate, positive) * (1 - negative)
+        own = self._prompt_memory(features, prompts, np.stack([positive, negative, estimate, others], 1), corrected)
+        tokens = self.encode_reference(features, corrected)
+        if reference is not None:
+            tokens = OnnxReference(
+                np.concatenate([reference.tokens, tokens.tokens], 1), np.concatenate([reference.bias, tokens.bias], 1)
+            )
+        return _sigmoid(self.decode(features, [own, *memory], tokens, estimate, shifts=None).mask_logits)
+
+    def _prompt_memory(
+        self, features: OnnxFeatures, prompts: Sequence[PromptMaps], maps: np.ndarray, remembered: np.ndarray
+    ) -> OnnxMemory:
+        offset = self._weights["prompt_encoder.kinds.weight"][[int(prompt.kind) for prompt in prompts]]
+        inputs = {
+            "maps": maps,
+            "offset": np.ascontiguousarray(offset[..., None, None]),
+            "remembered": remembered[:, None],
+        }
+        return self._memory(self._sessions.encode_prompt, features, inputs, pinned=True)
 
     def masks_from_descriptions(
         self, features: OnnxFeatures, descriptions: Sequence[str | ReferencePicture]

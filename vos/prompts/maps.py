@@ -12,6 +12,7 @@ from vos.errors import PromptError
 from vos.prompts.base import Prompt, VisualPrompt
 from vos.prompts.points import Points
 from vos.prompts.reference import ReferenceImage
+from vos.prompts.stroke import Stroke
 from vos.prompts.text import Text
 
 # Kinds of prompt, the most informative about the extent of the object first: it decides how a mixture is read.
@@ -20,11 +21,25 @@ _KINDS_BY_EXTENT = ("mask", "polygon", "box", "stroke", "points")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnPrompt:
-    """All that is drawn for one object on one frame: (H, W) bool maps at source size and how to read them."""
+    """All that is drawn for one object on one frame: (H, W) bool maps at source size and how to read them.
+
+    Attributes:
+        positive, negative: What a model is shown; a point is a disc.
+        kind: How to read them.
+        inside, outside: Pixels that are certainly the object's, and certainly not: those under points and strokes.
+            A pixel that is marked as both is outside: who erases, erases last.
+    """
 
     positive: np.ndarray
     negative: np.ndarray
     kind: PromptKind
+    inside: np.ndarray
+    outside: np.ndarray
+
+    @property
+    def only_marks(self) -> bool:
+        """Whether there are nothing but points and strokes, which do not say how far the object reaches."""
+        return self.kind in (PromptKind.POINTS, PromptKind.STROKE)
 
 
 def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
@@ -50,18 +65,17 @@ def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
 
 
 def draw_prompts(prompts: Sequence[VisualPrompt], width: int, height: int) -> DrawnPrompt:
-    """Joins all prompts of one object in one frame.
-
-    Raises:
-        PromptError: They are all negative.
-    """
-    positive = np.zeros((height, width), bool)
-    negative = np.zeros((height, width), bool)
+    """Joins all prompts of one object in one frame."""
+    positive, negative, inside, outside = (np.zeros((height, width), bool) for _ in range(4))
     for prompt in prompts:
-        positive |= prompt.rasterise(width, height)
+        drawn = prompt.rasterise(width, height)
+        positive |= drawn
         if isinstance(prompt, Points):
             negative |= prompt.rasterise_negative(width, height)
-    if not positive.any():
-        raise PromptError(f"{prompts[0].where} say only what the object is not: add a point, a stroke or a box on it")
+            for marked, points in ((inside, prompt.positive), (outside, prompt.negative)):
+                columns, rows = points.astype(int).T
+                marked[rows, columns] = True
+        elif isinstance(prompt, Stroke):
+            inside |= drawn
     kind = next(name for name in _KINDS_BY_EXTENT if any(prompt.kind == name for prompt in prompts))
-    return DrawnPrompt(positive=positive, negative=negative, kind=PromptKind[kind.upper()])
+    return DrawnPrompt(positive, negative, PromptKind[kind.upper()], inside & ~outside, outside)

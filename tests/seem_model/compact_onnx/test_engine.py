@@ -124,6 +124,23 @@ def test_both_engines_understand_prompts_alike(
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("remembers", [False, True])
+def test_both_engines_correct_masks_alike(
+    models: tuple[CompactVideoModel, OnnxVideoModel], remembers: bool
+) -> None:
+    size = SIZES[0]
+    marked = discs(2, size)
+    blank = marked[1] * 0
+    prompts = [PromptMaps(blank, marked[1], PromptKind.POINTS), PromptMaps(marked[1] * 0.5, blank, PromptKind.STROKE)]
+    answers = []
+    for model in models:
+        first, now = model.encode_images(pictures(2, size))
+        memory = [model.encode_memory(first, marked, pinned=True)] if remembers else []
+        reference = model.encode_reference(first, marked) if remembers else None
+        answers.append(model.refine(now, prompts, marked * 0.8, memory, reference))
+    np.testing.assert_allclose(answers[1], answers[0], atol=TOLERANCE)
+
+
 def test_both_engines_find_what_another_picture_shows(models: tuple[CompactVideoModel, OnnxVideoModel]) -> None:
     size = SIZES[0]
     picture = pictures(1, size)[0]
