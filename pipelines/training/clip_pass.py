@@ -63,7 +63,9 @@ def run_clips(
     refined: list[Tensor] = []
     if corrections:
         logits, marks = passes[-1].mask_logits, (batch.positive, batch.negative)
-        refined.append(_corrected(model, frames[0], batch, 0, logits, marks, plan.mark_seeds, stride2[0], log, "prompt"))
+        refined.append(
+            _corrected(model, frames[0], batch, 0, logits, marks, plan.mark_seeds, stride2[0], log, "prompt")
+        )
     losses: list[Tensor] = []
     presence_losses: list[Tensor] = []
     for t, (decoded, memory, reference) in enumerate(track(model, frames, first, plan), 1):
@@ -144,8 +146,8 @@ def _corrected(
     positive, negative = marks
     for number in range(_ROUNDS):
         positive, negative, kind = correct(logits, batch.masks[:, t], positive, negative, seeds + 2 * number)
-        maps = [area_resize(x, frame.mask_size) for x in (positive, negative)]
-        decoded = model.refine(frame, *maps, kind, logits.detach().sigmoid(), memory, reference)
+        on, off = (area_resize(x, frame.mask_size) for x in (positive, negative))
+        decoded = model.refine(frame, on, off, kind, logits.detach().sigmoid(), memory, reference)
         logits = decoded.mask_logits
         losses.append(mask_loss(logits.flatten(0, 1), target, weight))
         log[f"{name}_iou_{number + 1}"] = mask_iou(logits.flatten(0, 1), target, weight)

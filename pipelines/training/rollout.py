@@ -47,7 +47,12 @@ class RolloutPlan:
 
     def of(self, clips: slice) -> RolloutPlan:
         """The plan of some of the clips."""
-        return replace(self, start_from_prompt=self.start_from_prompt[clips], damage_seeds=self.damage_seeds[:, clips], mark_seeds=self.mark_seeds[clips])
+        return replace(
+            self,
+            start_from_prompt=self.start_from_prompt[clips],
+            damage_seeds=self.damage_seeds[:, clips],
+            mark_seeds=self.mark_seeds[clips],
+        )
 
 
 def draw_rollout_plan(seed: int, clips: int, frames: int, rollouts: float) -> RolloutPlan:
@@ -68,7 +73,9 @@ def draw_rollout_plan(seed: int, clips: int, frames: int, rollouts: float) -> Ro
     damage_seeds = torch.where(torch.rand(frames, clips, generator=generator) < _DAMAGED, seeds, -1)
     has_rollout, two_recent = (torch.rand(2, generator=generator) < torch.tensor([rollouts, _TWO_RECENT])).tolist()
     length = int(torch.randint(1, _LONGEST_ROLLOUT + 1, (), generator=generator)) if has_rollout else 0
-    return RolloutPlan(start_from_prompt, _back_and_forth(frames, length), 2 if two_recent else 1, damage_seeds, mark_seeds)
+    return RolloutPlan(
+        start_from_prompt, _back_and_forth(frames, length), 2 if two_recent else 1, damage_seeds, mark_seeds
+    )
 
 
 def _back_and_forth(frames: int, length: int) -> tuple[int, ...]:

@@ -45,9 +45,7 @@ class PromptEncoder(nn.Module):
         """
         maps = torch.stack([positive, negative, estimate, others], 2)
         value = self.encoder(features, maps, self.kinds(kind))
-        return make_frame_memory(
-            features, self.prompter, value, positive if masks is None else masks, pinned=True
-        )
+        return make_frame_memory(features, self.prompter, value, positive if masks is None else masks, pinned=True)
 
 
 class VisualSampler(nn.Module):

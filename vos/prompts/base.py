@@ -27,6 +27,7 @@ class CommonFields(TypedDict, total=False):
     frame: int
     size: tuple[int, int] | None
     direction: Direction
+    replaces: bool
     source: str
 
 
@@ -39,6 +40,7 @@ class Prompt:
         frame: Index of the annotated frame in display order, from 0.
         size: (width, height) of the picture that the coordinates belong to. None means the size of the frame.
         direction: Which frames the prompt applies to besides its own: those after it, those before it, or both.
+        replaces: Points and strokes on a frame where the object is known correct its mask; this starts afresh instead.
         source: Where the prompt was read from; only used in messages, ignored when prompts are compared.
     """
 
@@ -48,6 +50,7 @@ class Prompt:
     frame: int = 0
     size: tuple[int, int] | None = None
     direction: Direction = "forward"
+    replaces: bool = False
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:

@@ -72,14 +72,27 @@ def check_duplicates(prompts: Sequence[Prompt]) -> None:
 
 
 def check_positive(prompts: Sequence[Prompt]) -> None:
-    """Raises PromptError when an object has only negative points on a frame: they say what it is not."""
+    """Raises PromptError when there are only negative points on the frame on which an object is first seen.
+
+    Later on they correct the mask that tracking finds; backwards in time nothing is known of the object yet.
+    """
     marked = {(p.object_id, p.frame) for p in prompts if not isinstance(p, Points) or len(p.positive)}
+    first = {object_id: min(frame for i, frame in marked if i == object_id) for object_id, _ in marked}
     for prompt in prompts:
-        if (prompt.object_id, prompt.frame) not in marked:
-            raise PromptError(
-                f"{prompt.where} on frame {prompt.frame} are all negative: "
-                "give at least one point on the object, or a stroke or a box"
+        if (prompt.object_id, prompt.frame) in marked:
+            continue
+        is_known = prompt.frame > first.get(prompt.object_id, prompt.frame)
+        if is_known and prompt.direction == "forward" and not prompt.replaces:
+            continue
+        raise PromptError(
+            f"{prompt.where} on frame {prompt.frame} are all negative"
+            + (
+                f": with {'--replace' if prompt.replaces else 'direction ' + prompt.direction} the object starts there"
+                if is_known
+                else ""
             )
+            + "; give at least one point on the object, or a stroke or a box"
+        )
 
 
 def require_frame(prompts: Sequence[Prompt], frame: int = 0) -> None:

@@ -37,9 +37,10 @@ class DrawnPrompt:
     outside: np.ndarray
 
     @property
-    def only_marks(self) -> bool:
-        """Whether there are nothing but points and strokes, which do not say how far the object reaches."""
-        return self.kind in (PromptKind.POINTS, PromptKind.STROKE)
+    def marked(self) -> np.ndarray:
+        """(H, W) bool: pixels about which something is certain."""
+        marked: np.ndarray = self.inside | self.outside
+        return marked
 
 
 def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
@@ -64,8 +65,33 @@ def description_of(prompts: Sequence[Prompt]) -> str | ReferencePicture | None:
     raise PromptError(f"{described.where}: prompts of kind {described.kind} cannot be tracked")
 
 
-def draw_prompts(prompts: Sequence[VisualPrompt], width: int, height: int) -> DrawnPrompt:
-    """Joins all prompts of one object in one frame."""
+# Beyond so many, the last clicks are looked at together.
+_MOST_ROUNDS = 24
+
+
+def draw_rounds(prompts: Sequence[VisualPrompt], width: int, height: int) -> list[DrawnPrompt]:
+    """What is drawn for one object in one frame, round by round: each has all marks of the ones before and one more.
+
+    Boxes, outlines and strokes are the first round; every click after them is one of its own.
+    """
+    points = next((prompt for prompt in prompts if isinstance(prompt, Points)), None)
+    first = [prompt for prompt in prompts if not isinstance(prompt, Points)]
+    if points is None:
+        return [_draw(first, width, height)]
+    counts = [0] if first else []
+    signs = points.order
+    # Nothing can be looked for by what it is not.
+    start = 1 if first else min(next((i for i, sign in enumerate(signs) if sign), 0) + 1, len(signs))
+    counts += list(range(start, len(signs)))[: _MOST_ROUNDS - len(counts)]
+    counts.append(len(signs))
+    clicks = points.clicks
+    return [
+        _draw([*first, points.with_clicks(clicks[:count])] if count else first, width, height)
+        for count in dict.fromkeys(counts)
+    ]
+
+
+def _draw(prompts: Sequence[VisualPrompt], width: int, height: int) -> DrawnPrompt:
     positive, negative, inside, outside = (np.zeros((height, width), bool) for _ in range(4))
     for prompt in prompts:
         drawn = prompt.rasterise(width, height)

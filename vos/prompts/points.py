@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
@@ -27,8 +28,10 @@ class Points(VisualPrompt):
 
     Attributes:
         positive: (N, 2) float64 x, y in pixels: on the object. N may be 0 alongside another prompt of the object on the
-            frame, a stroke or a box.
+            frame, a stroke or a box, or where the object is known from tracking.
         negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0, N + M may not.
+        order: N + M signs, True for positive: in which order the clicks were made. Each corrects what the ones before
+            it gave. Left out: first the positive ones, then the negative ones.
 
     Examples:
         >>> points = Points([[200, 240], [220, 300]], [[40, 40]])
@@ -40,10 +43,17 @@ class Points(VisualPrompt):
 
     positive: np.ndarray
     negative: np.ndarray = field(default_factory=_no_points)
+    order: tuple[bool, ...] = ()
 
     if TYPE_CHECKING:
         # What may be given is more than what is kept: lists of numbers too.
-        def __init__(self, positive: ArrayLike, negative: ArrayLike = ..., **common: Unpack[CommonFields]) -> None: ...
+        def __init__(
+            self,
+            positive: ArrayLike,
+            negative: ArrayLike = ...,
+            order: tuple[bool, ...] = ...,
+            **common: Unpack[CommonFields],
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         Prompt.__post_init__(self)
@@ -51,6 +61,25 @@ class Points(VisualPrompt):
         set_field(self, "negative", frozen_points(self.negative, self.where))
         if len(self.positive) + len(self.negative) == 0:
             raise PromptError(f"{self.where} are empty: no point is given")
+        signs = (True,) * len(self.positive) + (False,) * len(self.negative)
+        order = tuple(bool(sign) for sign in self.order) or signs
+        if sorted(order) != sorted(signs):
+            raise PromptError(
+                f"{self.where}: the order has {sum(order)} positive and {len(order) - sum(order)} negative clicks, "
+                f"but {len(self.positive)} and {len(self.negative)} are given"
+            )
+        set_field(self, "order", order)
+
+    @property
+    def clicks(self) -> tuple[tuple[float, float, bool], ...]:
+        """All clicks in their order: x, y, and whether it is positive."""
+        on, off = iter(self.positive.tolist()), iter(self.negative.tolist())
+        return tuple((*next(on if sign else off), sign) for sign in self.order)
+
+    def with_clicks(self, clicks: Sequence[tuple[float, float, bool]]) -> Self:
+        """The same with other clicks, in their order."""
+        on, off = (np.array([(x, y) for x, y, sign in clicks if sign is wanted]) for wanted in (True, False))
+        return replace(self, positive=on, negative=off, order=tuple(sign for _, _, sign in clicks))
 
     def check(self, width: int, height: int) -> None:
         Prompt.check(self, width, height)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from vos.prompts.base import Prompt, object_ids_of
 from vos.prompts.points import Points
 
@@ -104,11 +102,6 @@ class PromptScript:
 
 def _joined(earlier: Points, later: Points) -> Points:
     """Both sets of clicks, each click once; a click that changed its sign counts as it was given last."""
-    again = {tuple(point) for point in np.concatenate([later.positive, later.negative]).tolist()}
-
-    def both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return np.array([p for p in first.tolist() if tuple(p) not in again] + second.tolist())
-
-    return replace(
-        later, positive=both(earlier.positive, later.positive), negative=both(earlier.negative, later.negative)
-    )
+    again = {(x, y) for x, y, _ in later.clicks}
+    clicks = [click for click in earlier.clicks if click[:2] not in again]
+    return later.with_clicks([*clicks, *later.clicks])

@@ -112,6 +112,8 @@ def prompt_entry(prompt: Prompt, *, image: str = "") -> dict[str, Any]:
         entry["size"] = list(prompt.size)
     if prompt.direction != "forward":
         entry["direction"] = prompt.direction
+    if prompt.replaces:
+        entry["replace"] = True
     if isinstance(prompt, ReferenceImage):
         return entry | {"reference": {"image": image, **_region_entry(prompt.region)}}
     if isinstance(prompt, Text):
@@ -136,11 +138,12 @@ def read_prompt_entry(node: JsonNode, default_size: tuple[int, int] | None = Non
         PromptError: The entry, or a file that it names, cannot be used.
     """
     kind = _kind_of(node, (*_REGIONS, "text", "reference"))
-    node.only("object", "frame", "size", "direction", kind)
+    node.only("object", "frame", "size", "direction", "replace", kind)
     common: dict[str, Any] = {
         "object_id": _object_id(node),
         "frame": _frame(node),
         "direction": _direction(node),
+        "replaces": _replaces(node),
         "source": f"{node.file}: {node.path}",
     }
     if kind == "text":
@@ -185,9 +188,24 @@ def _stroke(node: JsonNode, common: dict[str, Any]) -> Stroke:
 
 
 def _points(node: JsonNode, common: dict[str, Any]) -> Points:
-    node.only("positive", "negative")
+    node.only("positive", "negative", "order")
     negative = node.get("negative").pairs() if node.has("negative") else []
-    return Points(np.array(node.get("positive").pairs()), np.array(negative), **common)
+    order = tuple(sign == "+" for sign in _signs(node.get("order"))) if node.has("order") else ()
+    return Points(np.array(node.get("positive").pairs()), np.array(negative), order, **common)
+
+
+def _signs(node: JsonNode) -> str:
+    text = node.text()
+    if not set(text) <= set("+-"):
+        node.fail('expected the signs of all clicks in their order, such as "+-+"')
+    return text
+
+
+def _points_entry(points: Points) -> dict[str, Any]:
+    entry: dict[str, Any] = {"positive": points.positive.tolist(), "negative": points.negative.tolist()}
+    if points.order != tuple(sorted(points.order, reverse=True)):
+        entry["order"] = "".join("+" if sign else "-" for sign in points.order)
+    return entry
 
 
 def _box(node: JsonNode, common: dict[str, Any]) -> Box:
@@ -226,7 +244,9 @@ _REGIONS: dict[str, _Region] = {
     "mask": _Region(Mask, _mask, lambda mask: _rle_entry(mask.pixels)),
     "stroke": _Region(Stroke, _stroke, lambda stroke: _stroke_entry(stroke)),
     "points": _Region(
-        Points, _points, lambda points: {"positive": points.positive.tolist(), "negative": points.negative.tolist()}
+        Points,
+        _points,
+        _points_entry,
     ),
     "box": _Region(Box, _box, lambda box: [box.x0, box.y0, box.x1, box.y1]),
     "polygon": _Region(Polygon, _polygon, lambda polygon: [ring.tolist() for ring in polygon.rings]),
@@ -296,6 +316,15 @@ def _object_id(node: JsonNode) -> int:
 
 def _frame(node: JsonNode) -> int:
     return node.get("frame").integer(0, _MAX_FRAME) if node.has("frame") else 0
+
+
+def _replaces(node: JsonNode) -> bool:
+    if not node.has("replace"):
+        return False
+    value = node.get("replace").value
+    if not isinstance(value, bool):
+        node.get("replace").fail("expected true or false")
+    return bool(value)
 
 
 def _direction(node: JsonNode) -> Direction:

@@ -1,7 +1,8 @@
 """The annotated frame: from prompts to the mask of each prompted object, in a window around it.
 
 A mask says where its object is. What is drawn or described is looked for in a wide view first, and then a second time
-in the window around what was found, where the object has the size that the network knows best.
+in the window around what was found, where the object has the size that the network knows best. Marks on an object that
+is known correct its mask instead (`vos.tracking.refinement`).
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 
-from seem_model.video_model import Features, PromptKind, PromptMaps, ReferencePicture, VideoModel
+from seem_model.video_model import Features, Memory, PromptKind, PromptMaps, Reference, ReferencePicture, VideoModel
+from vos.errors import PromptError
 from vos.prompts import Mask, Prompt, VisualPrompt
-from vos.prompts.maps import DrawnPrompt, description_of, draw_prompts
+from vos.prompts.maps import DrawnPrompt, description_of, draw_rounds
 from vos.tracking.competition import sigmoid, soft_iou
+from vos.tracking.refinement import KnownObject, changed_area, refine_mask
 from vos.tracking.sharing import share_views
 from vos.tracking.target import SeenMask
 from vos.tracking.view import View
-from vos.tracking.windows import Box, Frame, Window, WindowPolicy, around, box_of, box_of_pixels
+from vos.tracking.windows import Box, Frame, Window, WindowPolicy, around, box_of, box_of_pixels, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +80,39 @@ class Annotation:
         views: Where the objects are.
         whole: All of them on the view of the whole frame; None if that is the only view, or there is none.
         exact: (H, W) bool masks that the user gave, by object.
+        marks: What was drawn for the objects that have pixels which are certainly theirs, or not.
+        changed: (H, W) bool, where the masks of tracked objects were corrected; elsewhere they stay as they are.
     """
 
     views: tuple[AnnotatedView, ...] = ()
     whole: AnnotatedView | None = None
     exact: Mapping[int, np.ndarray] = field(default_factory=dict)
+    marks: Mapping[int, DrawnPrompt] = field(default_factory=dict)
+    changed: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedObject:
+    """An object that tracking has found in the frame that is annotated.
+
+    Attributes:
+        seen: Its mask, after competition.
+        memory: Remembered views of it alone.
+        reference: Its referring visual prompt.
+    """
+
+    seen: SeenMask
+    memory: Sequence[Memory]
+    reference: Reference
 
 
 def annotate(
-    model: VideoModel, rgb: np.ndarray, prompts: Sequence[Prompt], frame: Frame, policy: WindowPolicy
+    model: VideoModel,
+    rgb: np.ndarray,
+    prompts: Sequence[Prompt],
+    frame: Frame,
+    policy: WindowPolicy,
+    tracked: Mapping[int, TrackedObject] | None = None,
 ) -> Annotation:
     """Finds the prompted objects in their frame.
 
@@ -94,27 +122,39 @@ def annotate(
         prompts: At least one.
         frame: Sizes.
         policy: How windows are placed.
+        tracked: Objects that were found there without the prompts; those of them that are prompted are corrected.
 
     Raises:
-        PromptError: Prompts contradict each other.
+        PromptError: Prompts contradict each other, or say only what an object is not of which nothing else is known.
         ModelInputError: The model cannot read one.
     """
     by_object: dict[int, list[Prompt]] = {}
     for prompt in prompts:
         by_object.setdefault(prompt.object_id, []).append(prompt)
-    return _Annotator(model, rgb, frame, policy).run(by_object)
+    return _Annotator(model, rgb, frame, policy, tracked or {}).run(by_object)
 
 
 class _Annotator:
     """One annotated frame; views are encoded once."""
 
-    def __init__(self, model: VideoModel, rgb: np.ndarray, frame: Frame, policy: WindowPolicy) -> None:
+    def __init__(
+        self,
+        model: VideoModel,
+        rgb: np.ndarray,
+        frame: Frame,
+        policy: WindowPolicy,
+        tracked: Mapping[int, TrackedObject],
+    ) -> None:
         self._model = model
+        self._tracked = tracked
+        self._changed: dict[int, np.ndarray] = {}
         self._rgb = rgb
         self._frame = frame
         self._policy = policy
         self._encoded: dict[View, Any] = {}
+        # What objects are looked for by, and the marks that correct what is found so, round by round.
         self._drawn: dict[int, DrawnPrompt] = {}
+        self._rounds: dict[int, list[DrawnPrompt]] = {}
 
     def run(self, by_object: Mapping[int, Sequence[Prompt]]) -> Annotation:
         descriptions = {object_id: description_of(own) for object_id, own in by_object.items()}
@@ -127,10 +167,17 @@ class _Annotator:
         for object_id, own in by_object.items():
             if object_id not in exact and object_id not in described:
                 visual = [prompt for prompt in own if isinstance(prompt, VisualPrompt)]
-                self._drawn[object_id] = draw_prompts(visual, self._frame.width, self._frame.height)
+                rounds = draw_rounds(visual, self._frame.width, self._frame.height)
+                if object_id not in self._tracked:
+                    self._drawn[object_id], *rounds = rounds
+                    if not self._drawn[object_id].positive.any():
+                        raise PromptError(
+                            f"{visual[0].where} say only what the object is not: add a point, a stroke or a box on it"
+                        )
+                self._rounds[object_id] = rounds
 
         first = self._first_look(described)
-        windows = {object_id: self._window(box_of(seen.mask, seen.view)) for object_id, seen in first.items()}
+        windows = {object_id: self._window(self._box(object_id, seen)) for object_id, seen in first.items()}
         windows |= {i: self._window(box_of_pixels(mask) if mask.any() else None) for i, mask in exact.items()}
         views = []
         for shared in share_views(windows, self._frame, self._policy):
@@ -144,7 +191,14 @@ class _Annotator:
                     tuple(windows[object_id] for object_id in shared.object_ids),
                 )
             )
-        return Annotation(tuple(views), self._on_whole_frame(views), exact)
+        marks = {**self._drawn, **{i: rounds[-1] for i, rounds in self._rounds.items() if rounds}}
+        marks = {i: drawn for i, drawn in marks.items() if drawn.marked.any()}
+        return Annotation(tuple(views), self._on_whole_frame(views), exact, marks, self._changed)
+
+    def _box(self, object_id: int, seen: SeenMask) -> Box | None:
+        """Around an object, and around the marks that are to correct it."""
+        box, rounds = box_of(seen.mask, seen.view), self._rounds.get(object_id)
+        return joined(box, box_of_pixels(rounds[-1].marked)) if rounds else box
 
     def _on_whole_frame(self, views: Sequence[AnnotatedView]) -> AnnotatedView | None:
         view = self._frame.view(self._frame.everything)
@@ -164,6 +218,7 @@ class _Annotator:
             masks = self._model.masks_from_descriptions(self._features(whole), list(described.values()))
             found |= {i: SeenMask(whole, mask) for i, mask in zip(described, masks, strict=True)}
         windows = {}
+        found |= {i: self._tracked[i].seen for i in self._rounds if i in self._tracked}
         for object_id, drawn in self._drawn.items():
             context = _LOOKS[drawn.kind].context
             if context is None:
@@ -191,10 +246,32 @@ class _Annotator:
                 continue
             seen = first[object_id]
             masks[row] = seen.on(view, size)
-            better = None if seen.view == view else self._look_again(view, object_id, seen)
-            if better is not None and soft_iou(better[None], masks[row][None])[0] >= _SAME_OBJECT:
-                masks[row] = better
+            if object_id not in self._tracked:
+                better = None if seen.view == view else self._look_again(view, object_id, seen)
+                if better is not None and soft_iou(better[None], masks[row][None])[0] >= _SAME_OBJECT:
+                    masks[row] = better
+            if self._rounds.get(object_id):
+                masks[row] = self._refine(view, object_id, masks[row])
         return masks
+
+    def _refine(self, view: View, object_id: int, mask: np.ndarray) -> np.ndarray:
+        features = self._features(view)
+        others = np.zeros_like(mask)
+        for other, own in self._tracked.items():
+            if other != object_id and own.seen.view.overlaps(view):
+                others = np.maximum(others, own.seen.on(view, features.mask_size))
+        tracked = self._tracked.get(object_id)
+        memory, reference = ((), None) if tracked is None else (tracked.memory, tracked.reference)
+        refined = mask
+        for drawn in self._rounds[object_id]:
+            known = KnownObject(refined, others, memory, reference)
+            refined = refine_mask(self._model, features, view, lambda: view.crop(self._rgb), drawn, known)
+        if tracked is not None:
+            area = np.zeros((self._frame.height, self._frame.width), bool)
+            changed = changed_area(mask, refined)
+            area[view.box] = view.enlarge(changed.astype(np.uint8), cv2.INTER_NEAREST) > 0
+            self._changed[object_id] = area
+        return refined
 
     def _look_again(self, view: View, object_id: int, seen: SeenMask) -> np.ndarray | None:
         """(h, w): the mask that the window around an object gives; None for kinds that are looked at once."""

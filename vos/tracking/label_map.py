@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vos.prompts.maps import DrawnPrompt
 from vos.tracking.competition import margins, sigmoid
 from vos.tracking.edges import refine_edges
 from vos.tracking.view import View
@@ -64,6 +65,14 @@ def label_map(patches: Sequence[Patch], exact: Mapping[int, np.ndarray], rgb: np
     for object_id in sorted(exact):
         labels[exact[object_id]] = object_id
     return labels
+
+
+def obey(marks: Mapping[int, DrawnPrompt], labels: np.ndarray) -> None:
+    """Gives pixels of an (H, W) label map to the objects that they were marked for, and takes away others, in place."""
+    for object_id, drawn in sorted(marks.items()):
+        labels[drawn.outside & (labels == object_id)] = 0
+    for object_id, drawn in sorted(marks.items()):
+        labels[drawn.inside] = object_id
 
 
 def _owner(large: Sequence[tuple[tuple[slice, slice], np.ndarray]], size: tuple[int, int]) -> np.ndarray:

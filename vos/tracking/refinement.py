@@ -19,8 +19,6 @@ from seem_model.video_model import Features, PromptMaps, VideoModel
 from vos.prompts.maps import DrawnPrompt
 from vos.tracking.view import View
 
-# Rounds of the network, each from the mask of the one before.
-_ROUNDS = 2
 # How far a mark that the network does not follow may grow, as a share of the view's shorter side, and how much the
 # colours may differ there, of 255.
 _REACH = 0.08
@@ -66,10 +64,8 @@ def refine_mask(
     size = features.mask_size
     maps = PromptMaps(view.crop_map(drawn.positive, size), view.crop_map(drawn.negative, size), drawn.kind)
     on, off = (view.crop_map(marks, size) > 0 for marks in (drawn.inside, drawn.outside))
-    mask = known.mask
-    for _ in range(_ROUNDS):
-        answer = model.refine(features, [maps], mask[None], known.memory, known.reference)[0]
-        mask = _asked_for(mask, answer, on, off, known.others)
+    answer = model.refine(features, [maps], known.mask[None], known.memory, known.reference)[0]
+    mask = _asked_for(known.mask, answer, on, off, known.others)
     missed_on, missed_off = on & (mask < 0.5) & ~off, off & (mask >= 0.5)
     if missed_on.any():
         grown = _grown(crop(), missed_on, off | ((known.others >= 0.5) & ~on))
@@ -80,7 +76,14 @@ def refine_mask(
     return mask
 
 
-def _asked_for(before: np.ndarray, after: np.ndarray, on: np.ndarray, off: np.ndarray, others: np.ndarray) -> np.ndarray:
+def changed_area(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(h, w) bool: where two masks (h, w) differ, and the cells beside it."""
+    return _wider((after >= 0.5) != (before >= 0.5))
+
+
+def _asked_for(
+    before: np.ndarray, after: np.ndarray, on: np.ndarray, off: np.ndarray, others: np.ndarray
+) -> np.ndarray:
     """`before` with those changes towards `after` that a mark asks for; all (h, w)."""
     was, now = before >= 0.5, after >= 0.5
     theirs = others >= 0.5
@@ -140,4 +143,5 @@ def _grown(rgb: np.ndarray, marks: np.ndarray, closed: np.ndarray) -> np.ndarray
             cv2.floodFill(smooth, filled, seed, (0, 0, 0), tolerance, tolerance, flags)
     grown[filled[1:-1, 1:-1] == 2] = 1
     share: np.ndarray = cv2.resize(grown, size[::-1], interpolation=cv2.INTER_AREA)
-    return np.maximum(share, marks)
+    share = np.maximum(share, marks)
+    return share

@@ -7,7 +7,7 @@ the views that are good, and choose where to look next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -15,12 +15,12 @@ import numpy as np
 
 from seem_model.video_model import Features, VideoModel
 from vos.errors import PromptError, VideoError
-from vos.prompts import Prompt
+from vos.prompts import Points, Prompt, Stroke
 from vos.results import FrameResult
-from vos.tracking.annotation import Annotation, annotate
+from vos.tracking.annotation import Annotation, TrackedObject, annotate
 from vos.tracking.competition import aggregate, logit, sigmoid
 from vos.tracking.cuts import is_cut, signature_of
-from vos.tracking.label_map import Patch, label_map, patches_of, soft_mask
+from vos.tracking.label_map import Patch, label_map, obey, patches_of, soft_mask
 from vos.tracking.load_model import load_model
 from vos.tracking.memory_bank import MemoryBank, MemoryEntry, MemoryPolicy
 from vos.tracking.sharing import SharedView, share_views
@@ -58,6 +58,22 @@ class _Sighting:
     trusted: np.ndarray
     masks: np.ndarray
     neighbours: np.ndarray
+
+    def without(self, object_ids: Container[int]) -> _Sighting | None:
+        """The same for the other objects; None if there are none."""
+        rows = [row for row, own in enumerate(self.object_ids) if own not in object_ids]
+        if len(rows) == len(self.object_ids):
+            return self
+        if not rows:
+            return None
+        return replace(
+            self,
+            object_ids=tuple(self.object_ids[row] for row in rows),
+            logits=self.logits[rows],
+            presence=self.presence[rows],
+            trusted=self.trusted[rows],
+            masks=self.masks[rows],
+        )
 
 
 class VideoTracker:
@@ -154,9 +170,12 @@ class VideoTracker:
             self._bank.forget_recent()
 
         # Nothing of the tracker changes before all prompts are understood: one that cannot be used leaves no trace.
-        annotation = annotate(self.model, rgb, prompts, frame, self.windows) if prompts else Annotation()
+        anew = {prompt.object_id for prompt in prompts if _starts_anew(prompt)}
+        sightings = self._decode_known(rgb, frame, [i for i in self._targets if i not in anew], cut=cut)
+        annotation = self._annotate(rgb, frame, prompts, anew, sightings) if prompts else Annotation()
+        untouched = label_map(self._patches(sightings), {}, rgb) if annotation.changed else np.zeros((0, 0), np.uint16)
         prompted = {object_id for view in annotation.views for object_id in view.object_ids}
-        sightings = self._decode_known(rgb, frame, [i for i in self._targets if i not in prompted], cut=cut)
+        sightings = [left for sighting in sightings if (left := sighting.without(prompted)) is not None]
         tracked = len(sightings)
         sightings += [
             self._sighting_of(view.view, view.features, view.object_ids, view.masks) for view in annotation.views
@@ -177,7 +196,7 @@ class VideoTracker:
         self._together = tuple(sighting.object_ids for sighting in sightings)
         self._signature = signature
 
-        result = self._result(sightings, annotation, rgb, pts=pts, time_base=time_base)
+        result = self._result(sightings, annotation, rgb, untouched, pts=pts, time_base=time_base)
         self._size = size
         self._next_index += 1
         return result
@@ -307,6 +326,32 @@ class VideoTracker:
             neighbours=decoded.mask_logits[:0],
         )
 
+    def _annotate(
+        self,
+        rgb: np.ndarray,
+        frame: Frame,
+        prompts: Sequence[Prompt],
+        anew: Container[int],
+        sightings: Sequence[_Sighting],
+    ) -> Annotation:
+        """Prompts of a frame in which known objects have been looked for: marks on those that are seen correct them."""
+        corrected = {p.object_id for p in prompts if p.object_id in self._targets and p.object_id not in anew}
+        tracked: dict[int, TrackedObject] = {}
+        if corrected:
+            self._compete(sightings)
+        for sighting in sightings if corrected else ():
+            for row, object_id in enumerate(sighting.object_ids):
+                if (sighting.masks[row] >= 0.5).any():
+                    entries = self._bank.entries_for((object_id,))
+                    tracked[object_id] = TrackedObject(
+                        SeenMask(sighting.view, sighting.masks[row]),
+                        [entry.read_for((object_id,)) for entry in entries],
+                        self._targets[object_id].reference,
+                    )
+        # An object that is not seen here has nothing that could be taken away.
+        said = [p for p in prompts if p.object_id not in corrected or p.object_id in tracked or not _only_negative(p)]
+        return annotate(self.model, rgb, said, frame, self.windows, tracked) if said else Annotation()
+
     def _sighting_of(self, view: View, features: Features, object_ids: tuple[int, ...], masks: np.ndarray) -> _Sighting:
         """Objects whose masks in a view come from prompts."""
         count = len(object_ids)
@@ -396,16 +441,27 @@ class VideoTracker:
                 area=seen.area,
             )
 
+    def _patches(self, sightings: Sequence[_Sighting], exact: Container[int] = ()) -> list[Patch]:
+        """What the objects that are seen have to say about pixels; those with exact masks say nothing."""
+        patches: list[Patch] = []
+        for sighting in sightings:
+            shown = [
+                object_id not in exact and (self.paint_absent or sighting.presence[row] >= self.absent_below)
+                for row, object_id in enumerate(sighting.object_ids)
+            ]
+            patches += patches_of(sighting.view, sighting.object_ids, sighting.logits, shown)
+        return patches
+
     def _result(
         self,
         sightings: Sequence[_Sighting],
         annotation: Annotation,
         rgb: np.ndarray,
+        untouched: np.ndarray,
         *,
         pts: int | None,
         time_base: Fraction,
     ) -> FrameResult:
-        patches: list[Patch] = []
         presence: dict[int, float] = {}
         soft: dict[int, np.ndarray] = {}
         size = (rgb.shape[0], rgb.shape[1])
@@ -414,21 +470,31 @@ class VideoTracker:
                 presence[object_id] = round(float(sighting.presence[row]), 6)
                 if self.keep_soft_masks:
                     soft[object_id] = soft_mask(sighting.view, sighting.logits[row], size)
-            shown = [
-                object_id not in annotation.exact and (self.paint_absent or sighting.presence[row] >= self.absent_below)
-                for row, object_id in enumerate(sighting.object_ids)
-            ]
-            patches += patches_of(sighting.view, sighting.object_ids, sighting.logits, shown)
+        labels = label_map(self._patches(sightings, annotation.exact), annotation.exact, rgb)
+        for object_id, changed in annotation.changed.items():
+            # What a correction does not ask for stays to the pixel, although it was seen through another window.
+            own = ((labels == object_id) | (untouched == object_id)) & ~changed
+            labels = np.where(own, untouched, labels)
+        obey(annotation.marks, labels)
         ids = self.object_ids
         return FrameResult(
             index=self._next_index,
             pts=self._next_index if pts is None else pts,
             time_base=time_base,
-            labels=label_map(patches, annotation.exact, rgb),
+            labels=labels,
             object_ids=ids,
             presence=tuple(presence[object_id] for object_id in ids),
             soft_masks=np.stack([soft[i] for i in ids]) if self.keep_soft_masks else None,
         )
+
+
+def _starts_anew(prompt: Prompt) -> bool:
+    """Whether a prompt says all about its object's extent; points and strokes correct the mask that is known."""
+    return prompt.replaces or not isinstance(prompt, Points | Stroke)
+
+
+def _only_negative(prompt: Prompt) -> bool:
+    return isinstance(prompt, Points) and len(prompt.positive) == 0
 
 
 def _place_of(mask: np.ndarray, view: View) -> tuple[float, float]:

@@ -202,6 +202,18 @@ def box_of_pixels(mask: np.ndarray) -> Box:
     return box
 
 
+def joined(box: Box | None, other: Box) -> Box:
+    """The box around two boxes."""
+    if box is None:
+        return other
+    return Box(
+        min(box.left, other.left),
+        min(box.top, other.top),
+        max(box.right, other.right),
+        max(box.bottom, other.bottom),
+    )
+
+
 def _extent(counts: np.ndarray, total: int) -> tuple[int, int]:
     """First and one past the last bin, when half a percent of the mass is left out at either end."""
     below = np.cumsum(counts)

@@ -136,9 +136,11 @@ def _point(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScrip
     at = np.array([gesture.get("at").numbers(2)])
     if gesture.get("positive").value is True:
         return _add_points(without(script, place.object_id, place.frame, Mask), place, positive=at)
-    if not any(_is_at(prompt, place) and not isinstance(prompt, Mask) for prompt in script.prompts):
+    is_drawn = any(_is_at(prompt, place) and not isinstance(prompt, Mask) for prompt in script.prompts)
+    is_tracked = place.tracked is not None and bool(place.tracked.any())
+    if not is_drawn and not is_tracked:
         raise PromptError(
-            "a negative point needs a mark on the object in the same frame: add a stroke, a box or a point first, "
+            "a negative point needs something to take away from: add a stroke, a box or a point on the object first, "
             "or take away pixels of the mask with the eraser"
         )
     return _add_points(script, place, negative=at)
@@ -186,14 +188,8 @@ def _add_points(
     drawn = _find(script, place, Points)
     if drawn is None:
         return _put(script, Points(more_on, more_off, **place.common(script)))
-    return _put(
-        script,
-        replace(
-            drawn,
-            positive=np.concatenate([drawn.positive, more_on]),
-            negative=np.concatenate([drawn.negative, more_off]),
-        ),
-    )
+    more = [(x, y, True) for x, y in more_on.tolist()] + [(x, y, False) for x, y in more_off.tolist()]
+    return _put(script, drawn.with_clicks([*drawn.clicks, *more]))
 
 
 def _put(script: PromptScript, prompt: Prompt) -> PromptScript:

@@ -1,8 +1,9 @@
 """The first mask: what the prompts of one frame give on that frame, within a moment of drawing them.
 
 Views are encoded once and their features are kept for the newest few, so that a further stroke on the same frame costs
-only the decoder. The mask is the one that tracking will give for a frame on which every object is prompted; beside
-objects that are only tracked there, prompted ones win every pixel, which tracking decides by probability.
+only the decoder. The mask is the one that tracking will give for a frame on which every object is prompted. Marks on an
+object that tracking has found there correct that mask, as in tracking, which remembers more of the object than is known
+here; objects that are only tracked keep their pixels but for those that prompted ones take.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from seem_model.video_model import Features, VideoModel
-from vos.prompts import Prompt
+from vos.prompts import Mask, Prompt, object_ids_of
 from vos.tracking.tracker import VideoTracker
 from vos.tracking.view import whole_frame
 
@@ -67,9 +68,14 @@ def first_mask(model: VideoModel, rgb: np.ndarray, prompts: Sequence[Prompt], tr
     Raises:
         PromptError: A prompt does not fit the frame, or the model cannot read its kind.
     """
-    labels = VideoTracker(model).step(rgb, prompts).labels
+    tracker = VideoTracker(model)
+    prompted = object_ids_of(prompts)
+    if tracked is not None:
+        known = [int(i) for i in np.unique(tracked) if i]
+        if not set(prompted).isdisjoint(known):
+            tracker.step(rgb, [Mask(tracked == i, object_id=i) for i in known])
+    labels = tracker.step(rgb, prompts).labels
     if tracked is None:
         return labels
-    prompted = [prompt.object_id for prompt in prompts]
     others = np.where(np.isin(tracked, prompted), 0, tracked)
     return np.where(labels != 0, labels, others).astype(np.uint16)

@@ -125,9 +125,7 @@ def test_both_engines_understand_prompts_alike(
 
 
 @pytest.mark.parametrize("remembers", [False, True])
-def test_both_engines_correct_masks_alike(
-    models: tuple[CompactVideoModel, OnnxVideoModel], remembers: bool
-) -> None:
+def test_both_engines_correct_masks_alike(models: tuple[CompactVideoModel, OnnxVideoModel], remembers: bool) -> None:
     size = SIZES[0]
     marked = discs(2, size)
     blank = marked[1] * 0
