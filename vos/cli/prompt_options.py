@@ -29,6 +29,10 @@ _BEFORE: dict[str, tuple[str, str]] = {
         "Frames that the following prompts apply to: forward, backward or both.  [default: forward]",
     ),
 }
+# Options without a value.
+_FLAGS: dict[str, str] = {
+    "replace": "The following prompts of this frame start afresh; else points and strokes correct the mask there.",
+}
 _AFTER: dict[str, tuple[str, str]] = {
     "reference": ("IMAGE", "A picture that shows the object; one of the next two options must follow."),
     "reference-mask": ("PNG", "Mask of the object in the preceding --reference."),
@@ -41,7 +45,7 @@ _OPTIONS = {**_BEFORE, **{name: (kind.metavar, kind.help) for name, kind in PROM
 
 def prompt_option_names() -> tuple[str, ...]:
     """All options that make up a script, without their dashes."""
-    return tuple(_OPTIONS)
+    return (*_OPTIONS, *_FLAGS)
 
 
 class PromptCommand(click.Command):
@@ -62,11 +66,15 @@ class PromptCommand(click.Command):
 
 def _option_of(parameter: click.Parameter) -> str | None:
     name = (parameter.name or "").removeprefix("prompt_").replace("_", "-")
-    return name if (parameter.name or "").startswith("prompt_") and name in _OPTIONS else None
+    return name if (parameter.name or "").startswith("prompt_") and name in prompt_option_names() else None
 
 
 def prompt_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds all prompt options. `parse_prompt_options` gives their values; the command's function gets none."""
+    for name, text in _FLAGS.items():
+        variable = f"prompt_{name}"
+        flag = click.option(f"--{name}", variable, multiple=True, is_flag=True, help=text, expose_value=False)
+        command = flag(command)
     for name, (metavar, text) in reversed(_OPTIONS.items()):
         variable = f"prompt_{name.replace('-', '_')}"
         option = click.option(
@@ -93,10 +101,10 @@ def parse_prompt_options(
     from vos.cli.prompt_parser import PromptOptionParser
 
     parser = PromptOptionParser(video, source_options, names or {})
-    given: list[tuple[str, str]] = click.get_current_context().meta[_ORDER]
-    parser.reserve([value for _, value in given])
+    given: list[tuple[str, Any]] = click.get_current_context().meta[_ORDER]
+    parser.reserve([value for _, value in given if isinstance(value, str)])
     for name, value in given:
-        parser.feed(name, value)
+        parser.feed(name, str(value))
     for note in parser.notes:
         click.echo(f"vos: {note}", err=True)
     click.get_current_context().meta[_NOTES] = tuple(str(note) for note in parser.notes if note.is_unusual)

@@ -58,6 +58,7 @@ class PromptOptionParser:
         self._frame = 0
         self._object: int | None = None
         self._direction: Direction = "forward"
+        self._replaces = False
         self._reference: Path | None = None
         # Setting -> its value, while no prompt has followed that it applies to.
         self._unused: dict[str, str] = {}
@@ -127,6 +128,7 @@ class PromptOptionParser:
         from vos.video.frame_times import frame_at, parse_time
         from vos.video.opening import choose_backend
 
+        self._replaces = False
         if value.isdecimal() and len(value) < 10:
             self._frame = int(value)
             return
@@ -155,6 +157,10 @@ class PromptOptionParser:
         if found is None:
             raise UsageError(f"--direction {value}: not one of {', '.join(DIRECTIONS)}")
         self._direction = found
+
+    def start_afresh(self, _: str = "") -> None:
+        """What `--replace` says: it holds until another frame is chosen."""
+        self._replaces = True
 
     def choose_reference(self, value: str) -> None:
         self._reference = Path(value)
@@ -226,6 +232,8 @@ class PromptOptionParser:
     def _add(self, prompts: Sequence[Prompt]) -> None:
         if self._direction != "forward":
             prompts = [replace(prompt, direction=self._direction) for prompt in prompts]
+        if self._replaces:
+            prompts = [replace(prompt, replaces=True) for prompt in prompts]
         add_prompts(self._prompts, prompts)
 
 
@@ -243,6 +251,7 @@ _HANDLERS: dict[str, Callable[[PromptOptionParser, str], None]] = {
     "at": PromptOptionParser.choose_frame,
     "object": PromptOptionParser.choose_object,
     "direction": PromptOptionParser.choose_direction,
+    "replace": PromptOptionParser.start_afresh,
     "reference": PromptOptionParser.choose_reference,
     "reference-mask": PromptOptionParser.add_reference_mask,
     "reference-stroke": PromptOptionParser.add_reference_stroke,

@@ -9,6 +9,7 @@ from dataclasses import fields
 import numpy as np
 
 from vos.prompts.base import Prompt
+from vos.prompts.points import Points
 
 
 def prompts_digest(prompts: Iterable[Prompt]) -> str:
@@ -23,8 +24,7 @@ def _parts(value: object) -> Iterable[bytes]:
     if isinstance(value, Prompt):
         yield type(value).__name__.encode()
         for field in fields(value):
-            # A digest of a forward prompt is the same as before prompts had a direction.
-            if field.compare and not (field.name == "direction" and value.direction == "forward"):
+            if field.compare and not _is_usual(value, field.name):
                 yield from _parts(getattr(value, field.name))
     elif isinstance(value, tuple):
         yield f"tuple of {len(value)}".encode()
@@ -36,3 +36,14 @@ def _parts(value: object) -> Iterable[bytes]:
         yield little.tobytes()
     else:
         yield repr(value).encode()
+
+
+def _is_usual(prompt: Prompt, name: str) -> bool:
+    """Whether a field says what prompts meant before they had it: then digests are those of that time."""
+    if name == "direction":
+        return prompt.direction == "forward"
+    if name == "replaces":
+        return not prompt.replaces
+    if name == "order" and isinstance(prompt, Points):
+        return prompt.order == tuple(sorted(prompt.order, reverse=True))
+    return False

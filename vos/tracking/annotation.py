@@ -19,7 +19,7 @@ from vos.errors import PromptError
 from vos.prompts import Mask, Prompt, VisualPrompt
 from vos.prompts.maps import DrawnPrompt, description_of, draw_rounds
 from vos.tracking.competition import sigmoid, soft_iou
-from vos.tracking.refinement import KnownObject, changed_area, refine_mask
+from vos.tracking.refinement import KnownObject, gained_area, refine_mask
 from vos.tracking.sharing import share_views
 from vos.tracking.target import SeenMask
 from vos.tracking.view import View
@@ -81,14 +81,15 @@ class Annotation:
         whole: All of them on the view of the whole frame; None if that is the only view, or there is none.
         exact: (H, W) bool masks that the user gave, by object.
         marks: What was drawn for the objects that have pixels which are certainly theirs, or not.
-        changed: (H, W) bool, where the masks of tracked objects were corrected; elsewhere they stay as they are.
+        changed: Where tracked objects gained pixels by a correction, and where they lost some, (H, W) bool each;
+            elsewhere they stay as they are.
     """
 
     views: tuple[AnnotatedView, ...] = ()
     whole: AnnotatedView | None = None
     exact: Mapping[int, np.ndarray] = field(default_factory=dict)
     marks: Mapping[int, DrawnPrompt] = field(default_factory=dict)
-    changed: Mapping[int, np.ndarray] = field(default_factory=dict)
+    changed: Mapping[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +148,7 @@ class _Annotator:
     ) -> None:
         self._model = model
         self._tracked = tracked
-        self._changed: dict[int, np.ndarray] = {}
+        self._changed: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._rgb = rgb
         self._frame = frame
         self._policy = policy
@@ -267,11 +268,17 @@ class _Annotator:
             known = KnownObject(refined, others, memory, reference)
             refined = refine_mask(self._model, features, view, lambda: view.crop(self._rgb), drawn, known)
         if tracked is not None:
-            area = np.zeros((self._frame.height, self._frame.width), bool)
-            changed = changed_area(mask, refined)
-            area[view.box] = view.enlarge(changed.astype(np.uint8), cv2.INTER_NEAREST) > 0
-            self._changed[object_id] = area
+            self._changed[object_id] = (
+                self._on_frame(gained_area(mask, refined), view),
+                self._on_frame(gained_area(refined, mask), view),
+            )
         return refined
+
+    def _on_frame(self, cells: np.ndarray, view: View) -> np.ndarray:
+        """(H, W) bool of the source: pixels in these cells of a view's grid."""
+        area = np.zeros((self._frame.height, self._frame.width), bool)
+        area[view.box] = view.enlarge(cells.astype(np.uint8), cv2.INTER_NEAREST) > 0
+        return area
 
     def _look_again(self, view: View, object_id: int, seen: SeenMask) -> np.ndarray | None:
         """(h, w): the mask that the window around an object gives; None for kinds that are looked at once."""

@@ -76,9 +76,9 @@ def refine_mask(
     return mask
 
 
-def changed_area(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """(h, w) bool: where two masks (h, w) differ, and the cells beside it."""
-    return _wider((after >= 0.5) != (before >= 0.5))
+def gained_area(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(h, w) bool: the cells that a mask has gained, and those beside them, through which its border runs now."""
+    return _wider((after >= 0.5) & (before < 0.5))
 
 
 def _asked_for(

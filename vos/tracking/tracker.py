@@ -471,10 +471,14 @@ class VideoTracker:
                 if self.keep_soft_masks:
                     soft[object_id] = soft_mask(sighting.view, sighting.logits[row], size)
         labels = label_map(self._patches(sightings, annotation.exact), annotation.exact, rgb)
-        for object_id, changed in annotation.changed.items():
+        if annotation.changed:
             # What a correction does not ask for stays to the pixel, although it was seen through another window.
-            own = ((labels == object_id) | (untouched == object_id)) & ~changed
-            labels = np.where(own, untouched, labels)
+            anew = [i for view in annotation.views for i in view.object_ids if i not in annotation.changed]
+            changed = np.isin(labels, anew)
+            for object_id, (gained, lost) in annotation.changed.items():
+                changed |= gained & (labels == object_id)
+                changed |= lost & (untouched == object_id)
+            labels = np.where(changed, labels, untouched)
         obey(annotation.marks, labels)
         ids = self.object_ids
         return FrameResult(

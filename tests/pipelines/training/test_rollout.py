@@ -60,8 +60,8 @@ def test_after_a_rollout_a_clip_starts_from_the_models_own_memory(rollout: tuple
     first[..., 4:12, 4:12] = 1
     frames = [model.encode_image(image[None]) for image in images]
     plan = draw_rollout_plan(0, 1, 3, 0.0)
-    plan = type(plan)(plan.start_from_prompt, rollout, 1, plan.damage_seeds)
-    found, plain = list(track(model, frames, first, plan)), list(track(model, frames, first))
+    plan = type(plan)(plan.start_from_prompt, rollout, 1, plan.damage_seeds, plan.mark_seeds)
+    found, plain = ([answer for answer, _, _ in track(model, frames, first, own)] for own in (plan, None))
     assert len(found) == 2
     assert torch.equal(found[0].propagated, plain[0].propagated) is (rollout == ())
     assert all(decoded.mask_logits.requires_grad for decoded in found)

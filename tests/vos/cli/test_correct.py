@@ -62,7 +62,7 @@ def test_frame_and_object_hold_for_the_prompts_that_follow(clip: Path) -> None:
     wanted: list[Prompt] = [
         Box(1, 1, 9, 9),
         Box(2, 2, 9, 9, object_id=2),
-        Points([[3, 3], [4, 4]], [[8, 8]], object_id=2, frame=5),
+        Points([[3, 3], [4, 4]], [[8, 8]], (True, False, True), object_id=2, frame=5),
         Box(2, 2, 5, 5, object_id=7, frame=5, direction="both"),
         Box(2, 2, 5, 5, object_id=9, frame=5, direction="both"),
     ]

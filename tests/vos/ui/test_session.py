@@ -290,7 +290,7 @@ def test_a_second_outline_adds_a_part_and_a_box_replaces_the_box(app: App) -> No
 
 
 def test_points_add_up_and_a_negative_one_needs_one_on_the_object(app: App) -> None:
-    assert "needs a mark on the object" in app.refusal(
+    assert "needs something to take away from" in app.refusal(
         "edit", kind="point", object=RED, frame=0, at=[5, 5], positive=False
     )
     app.draw("point", at=centre(RED, 0), positive=True)
