@@ -104,7 +104,7 @@ def parse_prompt_options(
     given: list[tuple[str, Any]] = click.get_current_context().meta[_ORDER]
     parser.reserve([value for _, value in given if isinstance(value, str)])
     for name, value in given:
-        parser.feed(name, str(value))
+        parser.feed(name, "" if name in _FLAGS else value)
     for note in parser.notes:
         click.echo(f"vos: {note}", err=True)
     click.get_current_context().meta[_NOTES] = tuple(str(note) for note in parser.notes if note.is_unusual)

@@ -116,8 +116,9 @@ class PromptOptionParser:
         if self._reference is not None:
             raise UsageError(f"--reference {self._reference}: mark the object on it with --reference-mask PNG")
         for setting, value in self._unused.items():
+            given = f"--{setting} {value}".strip()
             raise UsageError(
-                f"--{setting} {value}: no prompt comes after it; give --{setting} before the prompts that it applies to"
+                f"{given}: no prompt comes after it; give --{setting} before the prompts that it applies to"
             )
         return PromptScript(tuple(self._prompts), tuple(self._removals), self._names)
 
@@ -243,6 +244,7 @@ _SETTINGS: dict[str, frozenset[str]] = {
     "at": _PROMPTS | {"remove"},
     "object": _PROMPTS,
     "direction": _PROMPTS,
+    "replace": _PROMPTS,
 }
 
 # Options that are not one of `PROMPT_KINDS`.

@@ -11,6 +11,7 @@ import torch
 
 from pipelines.training.losses import mask_iou, mask_loss
 from pipelines.training.mix import list_stills
+from pipelines.training.moving_windows import through_window
 from pipelines.training.prompts import draw_prompt
 from pipelines.training.smoke import make_pictures
 from pipelines.training.synthesis import ClipSynthesizer
@@ -159,3 +160,29 @@ def test_thin_parts_belong_to_the_object_and_are_thin() -> None:
         # Nothing of what was added survives an erosion wider than a part.
         assert cv2.erode(outside, np.ones((9, 9), np.uint8)).sum() == 0
     assert sticking_out > 100
+
+
+def test_a_window_follows_its_object_and_makes_it_larger() -> None:
+    size, canvas = 64, 90
+    frames, labels = [], []
+    for t in range(5):
+        label = np.zeros((canvas, canvas), np.int32)
+        label[20 + 6 * t : 32 + 6 * t, 10 + 8 * t : 22 + 8 * t] = 7
+        labels.append(label)
+        frames.append(np.repeat(label[..., None] * 20, 3, 2).astype(np.float32))
+    crops, crop_labels = through_window(frames, labels, 7, size, np.random.default_rng(0))
+    assert all(crop.shape == (size, size, 3) for crop in crops)
+    areas = [(found == 7).sum() for found in crop_labels]
+    assert min(areas) > 1.3 * 144 * (size / canvas) ** 2, "an object that stays in view, larger than in the whole scene"
+    for crop, found in zip(crops, crop_labels, strict=True):
+        assert abs((crop[..., 0] > 70).sum() - (found == 7).sum()) < 0.15 * (found == 7).sum()
+
+
+def test_clips_through_windows_are_the_same_every_time(stills_folder: Path) -> None:
+    stills = list_stills(stills_folder)
+    first, again = (
+        ClipSynthesizer(stills, seed=3, size=64, variations=Variations(windows=1.0)).draw(5) for _ in range(2)
+    )
+    assert np.array_equal(first.frames, again.frames) and np.array_equal(first.masks, again.masks)
+    assert first.frames.shape == (4, 64, 64, 3)
+    assert first.masks[0].any()

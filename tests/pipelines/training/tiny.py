@@ -30,6 +30,8 @@ def tiny_settings(data: Path, output: Path, steps: int = 4) -> TrainSettings:
         workers=0,
         checkpoint_every=2,
         report_every=0,
+        windows=0.5,
+        corrections=True,
     )
 
 

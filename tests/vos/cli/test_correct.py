@@ -179,3 +179,15 @@ def test_a_broken_script_is_named_with_file_and_place(
     script.write_text('{"vos_prompts": 1, "prompts": [{"object": 1, "box": [1, 1, "x", 9]}]}')
     assert vos("track", clip, "--script", script, "-o", tmp_path / "out") == 2
     assert f"{script}: $.prompts[0].box[2]: expected a number" in capsys.readouterr().err
+
+
+def test_replace_holds_for_the_frame_that_it_is_given_for(clip: Path) -> None:
+    script = parsed(
+        clip, "--point", "1,1", "--at", "4", "--replace", "", "--point", "3,3", "--at", "6", "--negative-point", "2,2"
+    )  # fmt: skip
+    assert [(prompt.frame, prompt.replaces) for prompt in script.prompts] == [(0, False), (4, True), (6, False)]
+
+
+def test_replace_needs_a_prompt_after_it(clip: Path) -> None:
+    with pytest.raises(UsageError, match="--replace: no prompt comes after it"):
+        parsed(clip, "--point", "1,1", "--replace", "")
