@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from vos.results import FrameResult
     from vos.runs.convert import convert_run
     from vos.runs.correction import correct_run, revise_run
+    from vos.runs.edit_run import edit_run, undo_edit
+    from vos.runs.edits import Delete, EditReport, Lock, Merge, Split, Swap, Unlock
     from vos.runs.job import RunOutcome
     from vos.runs.options import Observer, RunOptions
     from vos.runs.track_script import track_script
@@ -49,12 +51,16 @@ if TYPE_CHECKING:
 __all__ = [
     "AbsencePolicy",
     "Box",
+    "Delete",
+    "EditReport",
     "Frame",
     "FrameResult",
     "FrameSource",
+    "Lock",
     "Mask",
     "MaskSink",
     "MemoryPolicy",
+    "Merge",
     "ModelError",
     "Observer",
     "OutputError",
@@ -69,8 +75,11 @@ __all__ = [
     "Removal",
     "RunOptions",
     "RunOutcome",
+    "Split",
     "Stroke",
+    "Swap",
     "Text",
+    "Unlock",
     "UsageError",
     "VideoError",
     "VideoInfo",
@@ -81,6 +90,7 @@ __all__ = [
     "__version__",
     "convert_run",
     "correct_run",
+    "edit_run",
     "load_model",
     "make_sink",
     "open_source",
@@ -91,6 +101,7 @@ __all__ = [
     "to_supervision",
     "track_script",
     "track_video",
+    "undo_edit",
     "verify_run",
     "write_report",
 ]
@@ -99,12 +110,16 @@ __all__ = [
 _HOMES = {
     "AbsencePolicy": "vos.tracking.absence",
     "Box": "vos.prompts",
+    "Delete": "vos.runs.edits",
+    "EditReport": "vos.runs.edits",
     "Frame": "vos.video",
     "FrameResult": "vos.results",
     "FrameSource": "vos.video",
+    "Lock": "vos.runs.edits",
     "Mask": "vos.prompts",
     "MaskSink": "vos.export",
     "MemoryPolicy": "vos.tracking.memory_bank",
+    "Merge": "vos.runs.edits",
     "ModelError": "seem_model.errors",
     "Observer": "vos.runs.options",
     "OutputError": "vos.errors",
@@ -119,8 +134,11 @@ _HOMES = {
     "Removal": "vos.prompts",
     "RunOptions": "vos.runs.options",
     "RunOutcome": "vos.runs.job",
+    "Split": "vos.runs.edits",
     "Stroke": "vos.prompts",
+    "Swap": "vos.runs.edits",
     "Text": "vos.prompts",
+    "Unlock": "vos.runs.edits",
     "UsageError": "vos.errors",
     "VideoError": "vos.errors",
     "VideoInfo": "vos.video",
@@ -130,6 +148,7 @@ _HOMES = {
     "WindowPolicy": "vos.tracking.windows",
     "convert_run": "vos.runs.convert",
     "correct_run": "vos.runs.correction",
+    "edit_run": "vos.runs.edit_run",
     "load_model": "vos.tracking.load_model",
     "make_sink": "vos.export",
     "open_source": "vos.video",
@@ -140,6 +159,7 @@ _HOMES = {
     "to_supervision": "vos.export",
     "track_script": "vos.runs.track_script",
     "track_video": "vos.tracking.track_video",
+    "undo_edit": "vos.runs.edit_run",
     "verify_run": "vos.runs.verify",
     "write_report": "vos.report",
 }

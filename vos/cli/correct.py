@@ -89,6 +89,7 @@ def _print_report(run: Path, report: CorrectionReport, *, as_json: bool, quiet: 
             "last": report.last,
             "tracked": report.frames_tracked,
             "changed": report.frames_changed,
+            "locked": report.frames_locked,
             "seconds": round(report.outcome.seconds, 3),
             "output": str(run),
         }
@@ -98,4 +99,5 @@ def _print_report(run: Path, report: CorrectionReport, *, as_json: bool, quiet: 
         click.echo(
             f"{report.frames_recomputed} of {report.outcome.frames} frames recomputed{where}, "
             f"{report.frames_changed} masks changed, {report.frames_tracked} frames tracked"
+            + (f"; locked masks were kept in {report.frames_locked} of them" if report.frames_locked else "")
         )

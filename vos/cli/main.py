@@ -18,6 +18,7 @@ from vos.resources.threads import wait_calmly
 COMMANDS: dict[str, CommandEntry] = {
     "track": CommandEntry("vos.cli.track:track", "Masks for every frame of one video, from prompts on any frame."),
     "correct": CommandEntry("vos.cli.correct:correct", "Change the prompts of a run; re-track the affected frames."),
+    "edit": CommandEntry("vos.cli.edit:edit", "Swap, merge, split, delete, lock objects of a run, without tracking."),
     "demo": CommandEntry("vos.cli.demo:demo", "Track the rabbit of the demo clip and show a contact sheet."),
     "ui": CommandEntry("vos.cli.ui:ui", "Draw prompts in the browser, track, correct, export."),
     "eval": CommandEntry("vos.cli.eval:evaluate_group", "Score masks (J, F, J&F), or pack them for a server."),

@@ -19,6 +19,8 @@ from vos.errors import OutputError, PromptError, UsageError
 from vos.prompts import Prompt, PromptScript
 from vos.runs.commit import commit_correction
 from vos.runs.correction_folder import first_change, forward_folder, prepare_correction
+from vos.runs.edit_layers import clear_staging, copy_locks, put_edits_on, read_edited_run
+from vos.runs.edit_steps import locked_frames
 from vos.runs.folder import OutputFolder
 from vos.runs.journal import JournalEntry, read_journal
 from vos.runs.lock import only_run_in
@@ -42,6 +44,7 @@ class CorrectionReport:
         frames_tracked: Frames that the tracker has seen for it: also those between the snapshot that it started from
             and `first`.
         frames_changed: Frames whose masks have changed.
+        frames_locked: Recomputed frames in which a lock (`vos edit --lock`) has kept an object, or the whole picture.
         outcome: Of the run as it is now; of the correction if it was interrupted.
     """
 
@@ -50,6 +53,7 @@ class CorrectionReport:
     last: int | None
     frames_tracked: int
     frames_changed: int
+    frames_locked: int
     outcome: RunOutcome
 
     @property
@@ -70,7 +74,8 @@ def correct_run(
 ) -> CorrectionReport:
     """Adds prompts and removals to a run, finished or interrupted, and tracks again what they affect.
 
-    The corrections are merged into the run's script by the rules of `PromptScript.merge`.
+    The corrections are merged into the run's script by the rules of `PromptScript.merge`. Edits of the run
+    (`vos.edit_run`) are applied again to what is tracked; what is locked stays as it is.
 
     Args:
         run_folder: Folder of the run.
@@ -118,9 +123,11 @@ def revise_run(
     folder = OutputFolder(Path(run_folder))
     read_record(folder)
     with only_run_in(folder.root):
-        run = read_recorded_run(folder.root)
+        edited = read_edited_run(folder)
+        base = edited.base
+        run = read_recorded_run(base.root)
         options = _options_for(run, options or RunOptions())
-        entries = _entries_of(forward_folder(folder))
+        entries = _entries_of(forward_folder(base))
         if not entries and not run.frames:
             raise OutputError(f"{run.path}: this run has no mask to correct; run vos track again")
         entries_before = _entries_of(folder)
@@ -128,18 +135,24 @@ def revise_run(
         with cpu_threads(run):
             loaded = load_recorded_model(run, weights, None) if model is None else model
             first = first_change(plan_of(run.script), plan)
-            if read_record(forward_folder(folder))["status"] not in FINISHED:
+            if read_record(forward_folder(base))["status"] not in FINISHED:
                 first = len(entries) if first is None else first
             if first is not None:
                 first = min(first, len(entries))
-            prepare_correction(folder, run, job, entries, first)
+            if job.folder.tracked.is_started():
+                clear_staging(folder)  # a kill while edits were applied
+            prepare_correction(base, run, job, entries, first)
             try:
                 outcome = run_job(job, loaded, options, observer)
             except PromptError:
                 shutil.rmtree(job.output, ignore_errors=True)
                 raise
+        if edited.steps and not outcome.is_interrupted:
+            copy_locks(folder, job.folder, edited.steps)
+            put_edits_on(job.folder, edited.steps, edited.outputs, folder, job.video)
         entries_now = () if outcome.is_interrupted else _entries_of(job.folder)
-        report = _report(first, entries_before, entries_now, replace(outcome, output=folder))
+        locked = locked_frames(edited.steps)
+        report = _report(first, entries_before, entries_now, locked, replace(outcome, output=folder))
         if not outcome.is_interrupted:
             commit_correction(folder)
     return report
@@ -164,7 +177,11 @@ def _options_for(run: RecordedRun, options: RunOptions) -> RunOptions:
 
 
 def _report(
-    first: int | None, before: Sequence[JournalEntry], after: Sequence[JournalEntry], outcome: RunOutcome
+    first: int | None,
+    before: Sequence[JournalEntry],
+    after: Sequence[JournalEntry],
+    locked: frozenset[int],
+    outcome: RunOutcome,
 ) -> CorrectionReport:
     ranges = [range(low, high + 1) for low, high in outcome.went_back]
     if first is not None and not outcome.is_interrupted:
@@ -178,5 +195,6 @@ def _report(
         last=max(frames, default=None),
         frames_tracked=outcome.tracked,
         frames_changed=0 if outcome.is_interrupted else changed,
+        frames_locked=len(frames & locked),
         outcome=outcome,
     )

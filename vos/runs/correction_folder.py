@@ -80,7 +80,7 @@ def prepare_correction(
     if plan.backward:
         for path in folder.passes.glob("back_*/*"):
             make_folder(target.passes / path.parent.name)
-            _link(path, target.passes / path.parent.name / path.name)
+            link_file(path, target.passes / path.parent.name / path.name)
     # Last: without this file there is no run here, and the next call starts over.
     make_folder(target.root)
     keep_references(target.root, job.script.prompts)
@@ -92,7 +92,7 @@ def _copy_whole(folder: OutputFolder, target: OutputFolder, members: dict[str, A
         copy = target.root / path.relative_to(folder.root)
         make_folder(copy.parent)
         if path != folder.record:
-            _link(path, copy)
+            link_file(path, copy)
     write_json(target.record, members)
 
 
@@ -103,10 +103,10 @@ def _keep_forward(
     make_folder(target.masks)
     make_folder(target.snapshots)
     for entry in kept:
-        _link(base.mask(entry.index), target.masks / base.mask(entry.index).name)
+        link_file(base.mask(entry.index), target.masks / base.mask(entry.index).name)
     for frames, path in list_snapshots(base.snapshots):
         if frames <= len(kept):
-            _link(path, target.snapshots / path.name)
+            link_file(path, target.snapshots / path.name)
     journal = JournalWriter(target.journal)
     for entry in kept:
         journal.append(entry)
@@ -124,7 +124,7 @@ def _check_masks(folder: OutputFolder, entries: Iterable[JournalEntry]) -> None:
             )
 
 
-def _link(path: Path, target: Path) -> None:
+def link_file(path: Path, target: Path) -> None:
     """A second name for a file that is never written in place; a copy where the file system has no such names."""
     try:
         os.link(path, target)

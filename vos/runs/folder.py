@@ -25,6 +25,8 @@ JOURNAL_FILE = "journal.jsonl"
 SNAPSHOTS_FOLDER = "snapshots"
 CORRECTION_FOLDER = "correction"
 PASSES_FOLDER = "layers"
+TRACKED_FOLDER = "tracked"
+EDITS_FOLDER = "edits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,25 @@ class OutputFolder:
         """Of a run with backward prompts: its forward pass, laid out as a run."""
         return OutputFolder(self.passes / "forward")
 
+    @property
+    def tracked(self) -> OutputFolder:
+        """Of a run with edits: what was tracked, laid out as a run (`vos.runs.edit_layers`)."""
+        return OutputFolder(self.root / TRACKED_FOLDER)
+
+    @property
+    def edits(self) -> Path:
+        """Of a run with edits: the masks that were locked, a folder `001/`, `002/`, ... for each lock."""
+        return self.root / EDITS_FOLDER
+
+    def edit_files(self) -> list[Path]:
+        """Existing files of `edits`."""
+        folders = [path for path in self.edits.glob("*") if path.name.isdecimal() and path.is_dir()]
+        return [path for folder in folders for path in folder.glob("*") if path.is_file()]
+
     def _frame_names(self) -> frozenset[str]:
         return frozenset(recorded_frame_names(self.record))
 
-    def _references(self) -> list[Path]:
+    def references(self) -> list[Path]:
         """Referring images that run.json names."""
         return list(self.root.glob("reference_" + 16 * "[0-9a-f]" + ".png"))
 
@@ -91,9 +108,12 @@ class OutputFolder:
         """Existing whole files of the run, its exports in other formats among them; not what a kill left behind."""
         names = self._frame_names()
         own = [self.record, self.journal, *(p for place in PLACES.values() for p in place.written_in(self.root, names))]
-        own += self._references()
+        own += self.references()
         own += [p for p in self._written_snapshots() if not p.name.startswith(".")]
         own += [p for folder in self._pass_folders() for p in folder.rglob("*")]
+        own += self.edit_files()
+        if self.tracked.is_started():
+            own += self.tracked.written()
         return [path for path in own if path.is_file()]
 
     def exports(self) -> list[Path]:
@@ -110,7 +130,7 @@ class OutputFolder:
         own += [p for folder in self._folders() for p in folder.glob(".*.png.*.part")]
         names = self._frame_names()
         own += [p for place in PLACES.values() for p in place.written_in(self.root, names)]
-        own += [*self._written_snapshots(), *self._references()]
+        own += [*self._written_snapshots(), *self.references()]
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
 
     def _written_snapshots(self) -> list[Path]:
@@ -184,6 +204,16 @@ class OutputFolder:
         if self.passes.is_dir() and not any(self.passes.iterdir()):
             self.passes.rmdir()
 
+    def clear_edits(self) -> None:
+        """Removes the edits of a run and what they were applied to."""
+        for path in self.edit_files():
+            path.unlink(missing_ok=True)
+        if self.tracked.is_started():
+            shutil.rmtree(self.tracked.root, ignore_errors=True)
+        for folder in [*self.edits.glob("*"), self.edits]:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
     def _clear_correction(self) -> None:
         """Removes a correction that was broken off: what is laid out like a run, and nothing else of that name."""
         if OutputFolder(self.correction).masks.is_dir() or OutputFolder(self.correction).is_started():
@@ -195,12 +225,13 @@ class OutputFolder:
             self._clear_correction()
             if not keep_passes:
                 self.clear_passes()
-            self._remove(keep=(self.record, *self._references()))
+                self.clear_edits()
+            self._remove(keep=(self.record, *self.references()))
 
     def clear_for_resume(self) -> None:
         """Removes what a killed run cannot go on with: files that need all frames, and temporary ones."""
         with self._writing():
-            self._remove(keep=(self.record, self.journal, self.masks, self.snapshots, *self._references()))
+            self._remove(keep=(self.record, self.journal, self.masks, self.snapshots, *self.references()))
 
     def remove_named(self, names: frozenset[str]) -> None:
         """Removes what runs write per frame, of frames with these names."""

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
-
-import numpy as np
 
 from vos.errors import OutputError
 from vos.export.sink import MaskSink
@@ -22,7 +20,7 @@ from vos.runs.commit import recover_commit
 from vos.runs.folder import OutputFolder, recorded_frame_names, write_json
 from vos.runs.inputs import RunInputs, keep_references
 from vos.runs.journal import JournalEntry, JournalWriter, mask_crc
-from vos.tracking.absence import PresenceEvents
+from vos.runs.summary import RunSummary
 from vos.video import Frame, Truncation, VideoInfo
 from vos.video.signal import UNSPECIFIED
 
@@ -43,15 +41,6 @@ _MEMBERS: dict[str, type] = {
     "pts": list,
     "mask_crc32": list,
 }
-
-
-@dataclass(slots=True)
-class _ObjectSummary:
-    """What is counted of one object while a run goes on."""
-
-    frames: int = 0
-    frames_with_pixels: int = 0
-    presence_sum: float = 0.0
 
 
 class RunRecord(MaskSink):
@@ -82,8 +71,7 @@ class RunRecord(MaskSink):
         # Packed: sixteen bytes per frame, whatever the length of the video.
         self._pts = array("q")
         self._checksums = array("Q")
-        self._objects: dict[int, _ObjectSummary] = {}
-        self._events = PresenceEvents(absent_below)
+        self._summary = RunSummary(absent_below)
         self._prompts = {(p.frame, p.object_id): p for p in inputs.script.prompts}
         # Prompts that gave their object no pixel on their own frame.
         self._fruitless: list[Prompt] = []
@@ -111,13 +99,8 @@ class RunRecord(MaskSink):
         self.frames += 1
         self._pts.append(entry.pts)
         self._checksums.append(int(entry.crc32, 16))
-        self._events.update(result)
-        counts = np.bincount(result.labels.ravel(), minlength=max(result.object_ids, default=0) + 1)
-        for object_id, score in zip(result.object_ids, result.presence, strict=True):
-            summary = self._objects.setdefault(object_id, _ObjectSummary())
-            summary.frames += 1
-            summary.frames_with_pixels += bool(counts[object_id])
-            summary.presence_sum += score
+        counts = self._summary.update(result)
+        for object_id in result.object_ids:
             prompt = self._prompts.get((result.index, object_id))
             if prompt is not None and not counts[object_id]:
                 self._fruitless.append(prompt)
@@ -125,13 +108,13 @@ class RunRecord(MaskSink):
     @property
     def found_nothing(self) -> bool:
         """Whether no object has had a pixel in any frame so far."""
-        return not any(summary.frames_with_pixels for summary in self._objects.values())
+        return not any(summary.frames_with_pixels for summary in self._summary.objects.values())
 
     def notes_on_objects(self) -> tuple[str, ...]:
         """A sentence for every object that was not found: in no frame, or not where it was prompted."""
         names = self.inputs.script.names
         notes = []
-        for object_id, summary in sorted(self._objects.items()):
+        for object_id, summary in sorted(self._summary.objects.items()):
             prompts = [p for p in self._fruitless if p.object_id == object_id]
             if not prompts and summary.frames_with_pixels:
                 continue
@@ -194,14 +177,6 @@ class RunRecord(MaskSink):
         approximate: dict[str, Any] | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        objects = {
-            str(object_id): {
-                "frames": summary.frames,
-                "frames_with_pixels": summary.frames_with_pixels,
-                "mean_presence": round(summary.presence_sum / summary.frames, 4),
-            }
-            for object_id, summary in sorted(self._objects.items())
-        }
         inputs = self.inputs.to_json()
         record = {
             "schema": SCHEMA,
@@ -228,8 +203,7 @@ class RunRecord(MaskSink):
             "prompts": inputs.pop("prompts"),
             "removals": inputs.pop("removals"),
             "names": inputs.pop("names"),
-            "objects": objects,
-            "events": [event.to_json() for event in self._events.events],
+            **self._summary.members(),
             **inputs,
             "pts": self._pts.tolist(),
             "mask_crc32": [f"{checksum:08x}" for checksum in self._checksums],

@@ -12,6 +12,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from vos.errors import OutputError
+from vos.runs.edit_layers import copy_locks, put_edits_on
+from vos.runs.edit_steps import read_steps
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import record_differences
 from vos.runs.record import FINISHED
@@ -49,7 +51,7 @@ def replay_run(
     overwrite: bool = False,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Replay:
-    """Repeats a run. Only masks are made again, not what is painted from them.
+    """Repeats a run, with its edits. Only masks are made again, not what is painted from them.
 
     Args:
         record: The run's run.json, or its folder. Nothing is written there.
@@ -78,6 +80,10 @@ def replay_run(
         job = recorded_job(run, place, run.script, output).masks_only()
         options = RunOptions(memory=run.memory, absence=run.absence, keep_snapshots=False, overwrite=overwrite)
         run_job(job, model, options, Observer(on_frame=on_frame))
+    steps = read_steps(run.members, run.path)
+    if steps:
+        copy_locks(OutputFolder(run.path.parent), folder, steps)
+        put_edits_on(folder, steps, job.outputs_to_json(), folder, place)
     again = read_recorded_run(folder.record)
     return Replay(
         frames=min(len(run.frames), len(again.frames)),
