@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vos.runs.track_script import track_script
     from vos.runs.verify import verify_run
     from vos.tracking.absence import AbsencePolicy
+    from vos.tracking.candidates import point_candidates
     from vos.tracking.load_model import load_model
     from vos.tracking.memory_bank import MemoryPolicy
     from vos.tracking.track_video import track_video
@@ -95,6 +96,7 @@ __all__ = [
     "make_sink",
     "open_source",
     "paint_overlay",
+    "point_candidates",
     "read_masks",
     "read_strokes",
     "revise_run",
@@ -153,6 +155,7 @@ _HOMES = {
     "make_sink": "vos.export",
     "open_source": "vos.video",
     "paint_overlay": "vos.files.palette",
+    "point_candidates": "vos.tracking.candidates",
     "read_masks": "vos.prompts",
     "read_strokes": "vos.prompts",
     "revise_run": "vos.runs.correction",

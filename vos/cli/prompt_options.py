@@ -28,6 +28,7 @@ _BEFORE: dict[str, tuple[str, str]] = {
         "DIR",
         "Frames that the following prompts apply to: forward, backward or both.  [default: forward]",
     ),
+    "candidate": ("N", "Which reading of the next point is meant: 1 is the largest of up to 3.  [default: the best]"),
 }
 # Options without a value.
 _FLAGS: dict[str, str] = {

@@ -16,6 +16,7 @@ from vos.prompts import (
     DIRECTIONS,
     MAX_OBJECT_ID,
     Direction,
+    Points,
     Prompt,
     PromptScript,
     ReferenceImage,
@@ -27,6 +28,7 @@ from vos.prompts import (
 )
 from vos.prompts.image_file import read_rgb
 from vos.prompts.label_image import PictureNote
+from vos.prompts.points import MOST_CANDIDATES
 from vos.runs.folder import RECORD_FILE
 from vos.runs.recorded import read_recorded_run
 
@@ -59,6 +61,7 @@ class PromptOptionParser:
         self._object: int | None = None
         self._direction: Direction = "forward"
         self._replaces = False
+        self._candidate = 0
         self._reference: Path | None = None
         # Setting -> its value, while no prompt has followed that it applies to.
         self._unused: dict[str, str] = {}
@@ -159,6 +162,12 @@ class PromptOptionParser:
             raise UsageError(f"--direction {value}: not one of {', '.join(DIRECTIONS)}")
         self._direction = found
 
+    def choose_candidate(self, value: str) -> None:
+        """For the next point."""
+        if value not in {str(number) for number in range(1, MOST_CANDIDATES + 1)}:
+            raise UsageError(f"--candidate {value}: expected a number from 1 (the largest) to {MOST_CANDIDATES}")
+        self._candidate = int(value)
+
     def start_afresh(self, _: str = "") -> None:
         """What `--replace` says: it holds until another frame is chosen."""
         self._replaces = True
@@ -233,6 +242,12 @@ class PromptOptionParser:
     def _add(self, prompts: Sequence[Prompt]) -> None:
         if self._direction != "forward":
             prompts = [replace(prompt, direction=self._direction) for prompt in prompts]
+        if self._candidate and any(isinstance(prompt, Points) for prompt in prompts):
+            prompts = [
+                replace(prompt, candidate=self._candidate) if isinstance(prompt, Points) else prompt
+                for prompt in prompts
+            ]
+            self._candidate = 0
         if self._replaces:
             prompts = [replace(prompt, replaces=True) for prompt in prompts]
         add_prompts(self._prompts, prompts)
@@ -245,6 +260,7 @@ _SETTINGS: dict[str, frozenset[str]] = {
     "object": _PROMPTS,
     "direction": _PROMPTS,
     "replace": _PROMPTS,
+    "candidate": frozenset({"point"}),
 }
 
 # Options that are not one of `PROMPT_KINDS`.
@@ -254,6 +270,7 @@ _HANDLERS: dict[str, Callable[[PromptOptionParser, str], None]] = {
     "object": PromptOptionParser.choose_object,
     "direction": PromptOptionParser.choose_direction,
     "replace": PromptOptionParser.start_afresh,
+    "candidate": PromptOptionParser.choose_candidate,
     "reference": PromptOptionParser.choose_reference,
     "reference-mask": PromptOptionParser.add_reference_mask,
     "reference-stroke": PromptOptionParser.add_reference_stroke,

@@ -44,6 +44,8 @@ def _is_usual(prompt: Prompt, name: str) -> bool:
         return prompt.direction == "forward"
     if name == "replaces":
         return not prompt.replaces
+    if name == "candidate" and isinstance(prompt, Points):
+        return prompt.candidate == 0
     if name == "order" and isinstance(prompt, Points):
         return prompt.order == tuple(sorted(prompt.order, reverse=True))
     return False

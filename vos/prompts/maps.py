@@ -28,6 +28,7 @@ class DrawnPrompt:
         kind: How to read them.
         inside, outside: Pixels that are certainly the object's, and certainly not: those under points and strokes.
             A pixel that is marked as both is outside: who erases, erases last.
+        candidate: Which reading of a single click is meant, from 1 as the largest; 0 leaves it open.
     """
 
     positive: np.ndarray
@@ -35,6 +36,7 @@ class DrawnPrompt:
     kind: PromptKind
     inside: np.ndarray
     outside: np.ndarray
+    candidate: int = 0
 
     @property
     def marked(self) -> np.ndarray:
@@ -104,4 +106,5 @@ def _draw(prompts: Sequence[VisualPrompt], width: int, height: int) -> DrawnProm
         elif isinstance(prompt, Stroke):
             inside |= drawn
     kind = next(name for name in _KINDS_BY_EXTENT if any(prompt.kind == name for prompt in prompts))
-    return DrawnPrompt(positive, negative, PromptKind[kind.upper()], inside & ~outside, outside)
+    candidate = next((prompt.candidate for prompt in prompts if isinstance(prompt, Points)), 0)
+    return DrawnPrompt(positive, negative, PromptKind[kind.upper()], inside & ~outside, outside, candidate)

@@ -17,6 +17,8 @@ from vos.prompts.base import CommonFields, Prompt, VisualPrompt, check_inside, f
 _RADIUS_OF_SHORT_SIDE = 0.012
 _MIN_RADIUS = 2.0
 
+MOST_CANDIDATES = 3
+
 
 def _no_points() -> np.ndarray:
     return np.zeros((0, 2))
@@ -32,6 +34,8 @@ class Points(VisualPrompt):
         negative: (M, 2) float64 x, y in pixels: not on the object. M may be 0, N + M may not.
         order: N + M signs, True for positive: in which order the clicks were made. Each corrects what the ones before
             it gave. Left out: first the positive ones, then the negative ones.
+        candidate: Which reading of the first click is meant, 1 to 3 from the largest to the smallest, as in
+            `vos.point_candidates`; 0 leaves it to the model.
 
     Examples:
         >>> points = Points([[200, 240], [220, 300]], [[40, 40]])
@@ -44,6 +48,7 @@ class Points(VisualPrompt):
     positive: np.ndarray
     negative: np.ndarray = field(default_factory=_no_points)
     order: tuple[bool, ...] = ()
+    candidate: int = 0
 
     if TYPE_CHECKING:
         # What may be given is more than what is kept: lists of numbers too.
@@ -52,6 +57,7 @@ class Points(VisualPrompt):
             positive: ArrayLike,
             negative: ArrayLike = ...,
             order: tuple[bool, ...] = ...,
+            candidate: int = ...,
             **common: Unpack[CommonFields],
         ) -> None: ...
 
@@ -69,6 +75,8 @@ class Points(VisualPrompt):
                 f"but {len(self.positive)} and {len(self.negative)} are given"
             )
         set_field(self, "order", order)
+        if isinstance(self.candidate, bool) or self.candidate not in range(MOST_CANDIDATES + 1):
+            raise PromptError(f"{self.where}: candidate {self.candidate!r} is not one of 1 to {MOST_CANDIDATES}, or 0")
 
     @property
     def clicks(self) -> tuple[tuple[float, float, bool], ...]:

@@ -104,4 +104,5 @@ def _joined(earlier: Points, later: Points) -> Points:
     """Both sets of clicks, each click once; a click that changed its sign counts as it was given last."""
     again = {(x, y) for x, y, _ in later.clicks}
     clicks = [click for click in earlier.clicks if click[:2] not in again]
-    return later.with_clicks([*clicks, *later.clicks])
+    joined = later.with_clicks([*clicks, *later.clicks])
+    return replace(joined, candidate=later.candidate or earlier.candidate)

@@ -26,7 +26,7 @@ from vos.prompts.image_file import MAX_PIXELS, read_rgb
 from vos.prompts.label_image import read_label_image
 from vos.prompts.labelme import labelme_script_from
 from vos.prompts.mask import Mask
-from vos.prompts.points import Points
+from vos.prompts.points import MOST_CANDIDATES, Points
 from vos.prompts.polygon import Polygon
 from vos.prompts.prompt_script import PromptScript, Removal
 from vos.prompts.reference import ReferenceImage
@@ -188,10 +188,11 @@ def _stroke(node: JsonNode, common: dict[str, Any]) -> Stroke:
 
 
 def _points(node: JsonNode, common: dict[str, Any]) -> Points:
-    node.only("positive", "negative", "order")
+    node.only("positive", "negative", "order", "candidate")
     negative = node.get("negative").pairs() if node.has("negative") else []
     order = tuple(sign == "+" for sign in _signs(node.get("order"))) if node.has("order") else ()
-    return Points(np.array(node.get("positive").pairs()), np.array(negative), order, **common)
+    candidate = node.get("candidate").integer(0, MOST_CANDIDATES) if node.has("candidate") else 0
+    return Points(np.array(node.get("positive").pairs()), np.array(negative), order, candidate, **common)
 
 
 def _signs(node: JsonNode) -> str:
@@ -205,6 +206,8 @@ def _points_entry(points: Points) -> dict[str, Any]:
     entry: dict[str, Any] = {"positive": points.positive.tolist(), "negative": points.negative.tolist()}
     if points.order != tuple(sorted(points.order, reverse=True)):
         entry["order"] = "".join("+" if sign else "-" for sign in points.order)
+    if points.candidate:
+        entry["candidate"] = points.candidate
     return entry
 
 

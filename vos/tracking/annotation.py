@@ -18,6 +18,7 @@ from seem_model.video_model import Features, Memory, PromptKind, PromptMaps, Ref
 from vos.errors import PromptError
 from vos.prompts import Mask, Prompt, VisualPrompt
 from vos.prompts.maps import DrawnPrompt, description_of, draw_rounds
+from vos.tracking.candidates import is_ambiguous, read_click
 from vos.tracking.competition import sigmoid, soft_iou
 from vos.tracking.refinement import KnownObject, gained_area, refine_mask
 from vos.tracking.sharing import share_views
@@ -221,6 +222,9 @@ class _Annotator:
         windows = {}
         found |= {i: self._tracked[i].seen for i in self._rounds if i in self._tracked}
         for object_id, drawn in self._drawn.items():
+            if is_ambiguous(drawn):
+                found[object_id] = read_click(self._model, self._features, drawn, self._frame)
+                continue
             context = _LOOKS[drawn.kind].context
             if context is None:
                 windows[object_id] = self._frame.everything

@@ -177,4 +177,4 @@ def test_every_prompt_option_has_a_column() -> None:
 
     columns = {name.replace("_", "-") for name in COLUMNS} | {"at"}
     assert set(PROMPT_KINDS) <= set(prompt_option_names())
-    assert set(prompt_option_names()) - columns == {"first-frame-stroke", "replace"}
+    assert set(prompt_option_names()) - columns == {"first-frame-stroke", "replace", "candidate"}
