@@ -76,10 +76,11 @@ def draw_rounds(prompts: Sequence[VisualPrompt], width: int, height: int) -> lis
 
     Boxes, outlines and strokes are the first round; every click after them is one of its own.
     """
-    points = next((prompt for prompt in prompts if isinstance(prompt, Points)), None)
     first = [prompt for prompt in prompts if not isinstance(prompt, Points)]
-    if points is None:
+    given = [prompt for prompt in prompts if isinstance(prompt, Points)]
+    if not given:
         return [_draw(first, width, height)]
+    points = given[0].with_clicks([click for prompt in given for click in prompt.clicks])
     counts = [0] if first else []
     signs = points.order
     # Nothing can be looked for by what it is not.

@@ -209,3 +209,12 @@ def test_a_failed_first_frame_leaves_the_tracker_fresh(model: VideoModel) -> Non
     small = [np.ascontiguousarray(frame[::2, ::2]) for frame in scene.frames[:2]]
     assert tracker.step(small[0], [Box(10, 10, 30, 30)]).index == 0
     assert tracker.step(small[1]).index == 1
+
+
+def test_clicks_count_one_by_one_or_as_one_prompt(model: VideoModel) -> None:
+    scene = moving_shapes()
+    clicks = [Points([[44, 43]]), Points([], [[80, 43]]), Points([[36, 50]])]
+    together = Points([[44, 43], [36, 50]], [[80, 43]], order=(True, False, True))
+    one_by_one = VideoTracker(model).step(scene.frames[0], clicks).labels
+    assert np.array_equal(one_by_one, VideoTracker(model).step(scene.frames[0], [together]).labels)
+    assert (one_by_one[50, 36], one_by_one[43, 80]) == (1, 0)
