@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from vos.runs.verify import verify_run
     from vos.tracking.absence import AbsencePolicy
     from vos.tracking.candidates import point_candidates
+    from vos.tracking.cleaning import CleanPolicy
     from vos.tracking.load_model import load_model
     from vos.tracking.memory_bank import MemoryPolicy
     from vos.tracking.track_video import track_video
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AbsencePolicy",
     "Box",
+    "CleanPolicy",
     "Delete",
     "EditReport",
     "Frame",
@@ -111,6 +113,7 @@ __all__ = [
 # Public name -> module that defines it; the same as the imports above, which only type checkers and editors read.
 _HOMES = {
     "AbsencePolicy": "vos.tracking.absence",
+    "CleanPolicy": "vos.tracking.cleaning",
     "Box": "vos.prompts",
     "Delete": "vos.runs.edits",
     "EditReport": "vos.runs.edits",

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from vos.cli.options import clean_options
+
+if TYPE_CHECKING:
+    from vos.tracking.cleaning import CleanPolicy
 
 
 def _format_help() -> str:
@@ -46,6 +52,7 @@ def _print_formats(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     metavar="ID|NAME",
     help="Write only this object. May be repeated.  [default: all]",
 )
+@clean_options("off")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -55,6 +62,7 @@ def convert(
     output: Path | None,
     video: str | None,
     objects: tuple[str, ...],
+    clean: CleanPolicy,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -79,6 +87,7 @@ def convert(
             output=output,
             video=video,
             objects=objects,
+            clean=clean,
             overwrite=overwrite,
             on_frame=progress.advance,
         )

@@ -11,6 +11,7 @@ import click
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
+    from vos.tracking.cleaning import CleanLevel
     from vos.tracking.load_model import Quality
 
 
@@ -82,6 +83,57 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="The model that tracks: compact, or a SEEM checkpoint (vos weights list), optionally followed by "
             ":memory, :bfloat16, :float16, :channels_last or :compile.",
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+def clean_options(default: CleanLevel) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--clean, --min-area, --grow, --shrink and --steady, which become the parameter `clean`, a `CleanPolicy`."""
+    return functools.partial(_with_clean_options, default=default)
+
+
+def _with_clean_options(command: Callable[..., Any], *, default: CleanLevel) -> Callable[..., Any]:
+
+    @functools.wraps(command)
+    def with_policy(*, clean: CleanLevel, min_area: int, grow: int, shrink: int, steady: int, **others: Any) -> Any:
+        from vos.tracking.cleaning import CleanPolicy
+
+        if grow and shrink:
+            raise UsageError("--grow and --shrink exclude each other: borders move outward or inward; leave one out")
+        return command(clean=CleanPolicy(clean, min_area, grow - shrink, steady), **others)
+
+    decorated: Callable[..., Any] = with_policy
+    for option in (
+        click.option(
+            "--steady",
+            type=click.IntRange(0, 3),
+            default=0,
+            show_default=True,
+            metavar="FRAMES",
+            help="Against flicker: every pixel goes with the majority of so many frames before and after.",
+        ),
+        click.option(
+            "--shrink", type=click.IntRange(0, 64), default=0, metavar="PIXELS", help="Borders of objects move inward."
+        ),
+        click.option(
+            "--grow", type=click.IntRange(0, 64), default=0, metavar="PIXELS", help="Borders of objects move outward."
+        ),
+        click.option(
+            "--min-area",
+            type=click.IntRange(0),
+            default=0,
+            metavar="PIXELS",
+            help="Remove parts of objects that are smaller than this.",
+        ),
+        click.option(
+            "--clean",
+            type=click.Choice(["off", "light", "strong"]),
+            default=default,
+            show_default=True,
+            help="Remove islands that lie apart from their object (light); also specks and pinholes, and tie broken "
+            "strings together (strong).",
         ),
     ):
         decorated = option(decorated)

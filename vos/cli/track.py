@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from vos.cli.options import image_folder_options, model_options, source_options, threads_option
+from vos.cli.options import clean_options, image_folder_options, model_options, source_options, threads_option
 from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_notes, prompt_options
 from vos.errors import UsageError
 
 if TYPE_CHECKING:
     from vos.runs.run import RunOutcome
     from vos.tracking.absence import OnAbsent
+    from vos.tracking.cleaning import CleanPolicy
     from vos.tracking.load_model import EngineName
 
 
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --on-absent stop: end after this many frames without any object.",
 )
+@clean_options("light")
 @click.option(
     "--objects-together",
     type=click.Choice(["auto", "always", "never"]),
@@ -111,6 +113,7 @@ def track(
     absent_below: float,
     on_absent: OnAbsent,
     stop_after: int,
+    clean: CleanPolicy,
     objects_together: Literal["auto", "always", "never"],
     max_memory: str | None,
     rate: str | None,
@@ -170,6 +173,7 @@ def track(
     options = RunOptions(
         windows=SHARING[objects_together],
         absence=AbsencePolicy(absent_below, on_absent, stop_after),
+        clean=clean,
         snapshot_every=snapshot_every,
         keep_snapshots=keep_snapshots,
         max_memory=None if max_memory is None else parse_size(max_memory),

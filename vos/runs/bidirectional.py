@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from vos.prompts import PromptScript, Removal
-from vos.runs.forward import ForwardRun
+from vos.runs.forward import ForwardRun, steadied
 from vos.runs.inputs import script_members
 from vos.runs.job import RunOutcome, TrackJob
 from vos.runs.options import Observer
@@ -95,7 +95,8 @@ class BidirectionalRun:
         self._store.drop_other_passes()
         self._setup.folder.clear_for_start(keep_passes=True)
         frames = ReadAhead(self._setup.source, depth=self._setup.buffers.read_ahead)
-        results = ((frame, self._store.compose(frame)) for frame in frames)
+        composed = ((frame, self._store.compose(frame)) for frame in frames)
+        results = steadied(self._setup, composed)
         return writer.write(results, Observer(on_result=self._progress.observer.on_result))
 
 
@@ -147,7 +148,12 @@ def _forward_setup(setup: RunSetup) -> RunSetup:
         setup,
         job=part,
         plan=plan_of(part.script),
-        options=replace(setup.options, absence=AbsencePolicy(absence.below, _forward_mode(absence.mode)), resume=True),
+        options=replace(
+            setup.options,
+            absence=AbsencePolicy(absence.below, _forward_mode(absence.mode)),
+            clean=replace(setup.options.clean, steady=0),
+            resume=True,
+        ),
         inputs=replace(
             inputs, script=part.script, options=_forward_options(inputs.options), outputs=part.outputs_to_json()
         ),
@@ -155,7 +161,7 @@ def _forward_setup(setup: RunSetup) -> RunSetup:
 
 
 def _forward_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {**options, "on_absent": _forward_mode(options["on_absent"]), "stop_after": None}
+    return {**options, "on_absent": _forward_mode(options["on_absent"]), "stop_after": None, "clean_steady": 0}
 
 
 def _forward_mode(on_absent: OnAbsent) -> OnAbsent:

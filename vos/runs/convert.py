@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,9 @@ from vos.files.index_png import make_folder
 from vos.results import FrameResult
 from vos.runs.lock import only_run_in
 from vos.runs.mask_reader import FinishedMasks, open_masks
+from vos.tracking.cleaning import CleanPolicy, clean_labels
+from vos.tracking.steady import steady_masks
+from vos.video import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ def convert_run(
     output: str | Path | None = None,
     video: str | Path | None = None,
     objects: Sequence[str | int] = (),
+    clean: CleanPolicy | None = None,
     overwrite: bool = False,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Conversion:
@@ -50,6 +54,7 @@ def convert_run(
         output: Folder for the results, each at its usual place; the run's own folder if None.
         video: File or image folder; needed only where the run's own has moved, or for a plain folder of masks.
         objects: Ids or names of the objects to write; all if empty.
+        clean: How the masks are cleaned before they are written; left out, they stay as they are.
         overwrite: Whether existing results may be replaced.
         on_frame: Called after each frame with the number done and the total.
 
@@ -80,7 +85,7 @@ def convert_run(
     needs_pictures = any(FORMATS[name].needs_pictures for name in names)
     with only_run_in(masks.root), ExitStack() as stack:
         sinks = [stack.enter_context(_completed(FORMATS[name], target, context, masks)) for name in names]
-        for frame, result in masks.read(pictures=needs_pictures):
+        for frame, result in _cleaned(masks.read(pictures=needs_pictures), clean or CleanPolicy("off")):
             chosen = result if ids is None else _only(result, ids)
             for sink in sinks:
                 sink.write(frame, chosen)
@@ -88,6 +93,13 @@ def convert_run(
     notes = [note for sink in sinks for note in getattr(sink, "notes", ())]
     paths = tuple(target / FORMATS[name].place for name in names)
     return Conversion(paths, masks.frame_count, tuple(dict.fromkeys([*masks.notes, *notes])))
+
+
+def _cleaned(results: Iterable[tuple[Frame, FrameResult]], policy: CleanPolicy) -> Iterator[tuple[Frame, FrameResult]]:
+    if policy.steady:
+        results = steady_masks(results, policy.steady)
+    for frame, result in results:
+        yield frame, replace(result, labels=clean_labels(result.labels, policy))
 
 
 def _chosen(objects: Sequence[str | int], masks: FinishedMasks) -> frozenset[int] | None:

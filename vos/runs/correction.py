@@ -29,6 +29,7 @@ from vos.runs.recorded import RecordedRun, read_recorded_run
 from vos.runs.reproduce import cpu_threads, find_video, load_recorded_model, recorded_job
 from vos.runs.run import Observer, RunOptions, RunOutcome, run_job
 from vos.tracking.absence import AbsencePolicy
+from vos.tracking.cleaning import CleanPolicy
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.schedule import plan_of
 from vos.tracking.windows import WindowPolicy
@@ -138,7 +139,8 @@ def revise_run(
             if read_record(forward_folder(base))["status"] not in FINISHED:
                 first = len(entries) if first is None else first
             if first is not None:
-                first = min(first, len(entries))
+                # Masks that were compared with later frames are not those that a tracker goes on from.
+                first = 0 if run.clean.steady else min(first, len(entries))
             if job.folder.tracked.is_started():
                 clear_staging(folder)  # a kill while edits were applied
             prepare_correction(base, run, job, entries, first)
@@ -168,12 +170,21 @@ def _options_for(run: RecordedRun, options: RunOptions) -> RunOptions:
         ("memory", options.memory, MemoryPolicy(), run.memory),
         ("windows", options.windows, WindowPolicy(), run.windows),
         ("absence", options.absence, AbsencePolicy(), run.absence),
+        ("clean", options.clean, CleanPolicy(), run.clean),
     ):
         if given not in (default, recorded):
             raise UsageError(
                 f"{run.path}: {name} {given} is not what this run was made with ({recorded}); leave it out"
             )
-    return replace(options, memory=run.memory, absence=run.absence, resume=True, overwrite=False)
+    return replace(
+        options,
+        memory=run.memory,
+        windows=run.windows,
+        absence=run.absence,
+        clean=run.clean,
+        resume=True,
+        overwrite=False,
+    )
 
 
 def _report(

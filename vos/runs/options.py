@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from vos.results import FrameResult
 from vos.tracking.absence import AbsencePolicy
+from vos.tracking.cleaning import CleanPolicy
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.windows import WindowPolicy
 from vos.video import Frame
@@ -23,6 +24,7 @@ class RunOptions:
         memory: Which frames are remembered.
         windows: Where objects are looked for.
         absence: What happens to objects that are out of view.
+        clean: How masks are cleaned before they are written anywhere.
         snapshot_every: Frames between two snapshots of the tracker, which is the most that a kill can cost. At least 1.
         keep_snapshots: Whether snapshots spread over the video stay when the run is done (18 at most), so that a
             correction need not track again from the first frame.
@@ -37,6 +39,7 @@ class RunOptions:
     memory: MemoryPolicy = field(default_factory=MemoryPolicy)
     windows: WindowPolicy = field(default_factory=WindowPolicy)
     absence: AbsencePolicy = field(default_factory=AbsencePolicy)
+    clean: CleanPolicy = field(default_factory=CleanPolicy)
     snapshot_every: int = SNAPSHOT_EVERY
     keep_snapshots: bool = True
     max_memory: int | None = None

@@ -16,6 +16,7 @@ from vos.runs.folder import OutputFolder
 from vos.runs.journal import read_journal
 from vos.runs.record import read_record
 from vos.tracking.absence import AbsencePolicy, OnAbsent
+from vos.tracking.cleaning import CLEAN_LEVELS, MAX_GROWTH, MAX_STEADY, CleanPolicy
 from vos.tracking.load_model import EngineName
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.windows import WindowPolicy
@@ -50,6 +51,7 @@ class RecordedRun:
         model, weights_sha256, short_side, engine, device, threads: The network, what computed it and where.
         memory: Which frames were remembered.
         absence: What happened to objects out of view.
+        clean: How its masks were cleaned.
         frames: One per mask that was written.
     """
 
@@ -68,6 +70,7 @@ class RecordedRun:
     memory: MemoryPolicy
     windows: WindowPolicy
     absence: AbsencePolicy
+    clean: CleanPolicy
     frames: tuple[RecordedFrame, ...]
 
 
@@ -160,6 +163,7 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
         ),
         windows=_windows(options),
         absence=AbsencePolicy(options.get("absent_below").number(), on_absent, stop_after),
+        clean=_clean(options),
         frames=_frames(folder, root),
     )
 
@@ -172,6 +176,21 @@ def _windows(options: JsonNode) -> WindowPolicy:
         follow=given["follow"].value,
         max_views=given["max_views"].integer(1, _MAX_WHOLE),
         **{name: node.number() for name, node in given.items() if name not in ("follow", "max_views")},
+    )
+
+
+def _clean(options: JsonNode) -> CleanPolicy:
+    if not options.has("clean_level"):
+        return CleanPolicy("off")  # a record of a version that did not clean
+    text = options.get("clean_level").text()
+    level = next((level for level in CLEAN_LEVELS if level == text), None)
+    if level is None:
+        options.get("clean_level").fail(f"expected one of {', '.join(CLEAN_LEVELS)}")
+    return CleanPolicy(
+        level,
+        options.get("clean_min_area").integer(0, _MAX_WHOLE),
+        options.get("clean_grow").integer(-MAX_GROWTH, MAX_GROWTH),
+        options.get("clean_steady").integer(0, MAX_STEADY),
     )
 
 

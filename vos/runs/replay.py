@@ -78,7 +78,14 @@ def replay_run(
     with cpu_threads(run):
         model = load_recorded_model(run, weights, device)
         job = recorded_job(run, place, run.script, output).masks_only()
-        options = RunOptions(memory=run.memory, absence=run.absence, keep_snapshots=False, overwrite=overwrite)
+        options = RunOptions(
+            memory=run.memory,
+            windows=run.windows,
+            absence=run.absence,
+            clean=run.clean,
+            keep_snapshots=False,
+            overwrite=overwrite,
+        )
         run_job(job, model, options, Observer(on_frame=on_frame))
     steps = read_steps(run.members, run.path)
     if steps:

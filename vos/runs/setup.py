@@ -61,6 +61,7 @@ class RunSetup:
             windows=self.options.windows,
             absent_below=absence.below,
             paint_absent=absence.mode == "hold",
+            clean=self.options.clean,
         )
 
 
@@ -156,6 +157,7 @@ def _inputs(job: TrackJob, model: VideoModel, options: RunOptions, source: Frame
             "memory_min_presence": memory.min_presence,
             "memory_min_agreement": memory.min_agreement,
             "memory_pinned_frames": memory.pinned_frames,
+            **{f"clean_{name}": value for name, value in asdict(options.clean).items()},
             **{f"windows_{name}": value for name, value in asdict(options.windows).items()},
             "source": {name: str(value) for name, value in sorted(job.source_options.items())},
             **({} if job.frames is None else {"frames": ",".join(map(str, job.frames))}),

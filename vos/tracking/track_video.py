@@ -9,8 +9,10 @@ from seem_model.video_model import VideoModel
 from vos.errors import PromptError, VideoError
 from vos.prompts import Prompt, PromptScript
 from vos.results import FrameResult
+from vos.tracking.cleaning import CleanPolicy
 from vos.tracking.memory_bank import MemoryPolicy
 from vos.tracking.schedule import TrackingPlan, plan_of
+from vos.tracking.steady import steady_masks
 from vos.tracking.tracker import VideoTracker
 from vos.video import Frame, FrameSource, ReadAhead, open_source
 
@@ -84,6 +86,7 @@ def track_video(
     model: VideoModel | str = "compact",
     policy: MemoryPolicy | None = None,
     absent_below: float = 0.5,
+    clean: CleanPolicy | None = None,
     keep_soft_masks: bool = False,
 ) -> Iterator[FrameResult]:
     """Masks of the prompted objects for every frame of a video.
@@ -95,6 +98,7 @@ def track_video(
         model: A loaded model, or the name of one.
         policy: When frames are remembered.
         absent_below: An object whose presence falls below this probability gets no pixels in that frame.
+        clean: How masks are cleaned; `light` when left out.
         keep_soft_masks: Whether results carry per-object probabilities at source size.
 
     Yields:
@@ -121,11 +125,22 @@ def track_video(
     if plan.backward:
         prompt = plan.backward[0].prompts[0]
         raise PromptError(f"{prompt.where}: direction {prompt.direction} needs finished frames; use vos.track_script")
-    tracker = VideoTracker(model, policy=policy, absent_below=absent_below, keep_soft_masks=keep_soft_masks)
+    clean = clean or CleanPolicy()
+    tracker = VideoTracker(
+        model, policy=policy, absent_below=absent_below, clean=clean, keep_soft_masks=keep_soft_masks
+    )
     if isinstance(source, (str, Path)):
         with open_source(source) as opened:
-            for _, result in propagate(opened, plan, tracker):
-                yield result
+            yield from _results(opened, plan, tracker, clean)
     else:
-        for _, result in propagate(source, plan, tracker):
-            yield result
+        yield from _results(source, plan, tracker, clean)
+
+
+def _results(
+    source: FrameSource, plan: TrackingPlan, tracker: VideoTracker, clean: CleanPolicy
+) -> Iterator[FrameResult]:
+    results = propagate(source, plan, tracker)
+    if clean.steady:
+        results = steady_masks(results, clean.steady, keep=plan.prompts)
+    for _, result in results:
+        yield result

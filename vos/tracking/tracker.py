@@ -7,7 +7,7 @@ the views that are good, and choose where to look next.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -18,6 +18,7 @@ from vos.errors import PromptError, VideoError
 from vos.prompts import Points, Prompt, Stroke
 from vos.results import FrameResult
 from vos.tracking.annotation import Annotation, TrackedObject, annotate
+from vos.tracking.cleaning import CleanPolicy, clean_labels
 from vos.tracking.competition import aggregate, logit, sigmoid
 from vos.tracking.cuts import is_cut, signature_of
 from vos.tracking.label_map import Patch, label_map, obey, patches_of, soft_mask
@@ -86,6 +87,7 @@ class VideoTracker:
         absent_below: An object whose presence falls below this probability gets no pixels in that frame.
         paint_absent: Whether absent objects get the model's pixels anyway. Only `labels` change by it: memory
             and competition in the frames after treat an absent object as absent.
+        clean: How `labels` are cleaned; what is remembered stays as the model gave it. `steady` is not done here.
         keep_soft_masks: Whether results carry per-object probabilities at source size (slow, large).
 
     Examples:
@@ -107,6 +109,7 @@ class VideoTracker:
         windows: WindowPolicy | None = None,
         absent_below: float = 0.5,
         paint_absent: bool = False,
+        clean: CleanPolicy | None = None,
         keep_soft_masks: bool = False,
     ) -> None:
         self.model: VideoModel = load_model(model) if isinstance(model, str) else model
@@ -116,6 +119,7 @@ class VideoTracker:
             self.windows = replace(self.windows, follow=False)
         self.absent_below = absent_below
         self.paint_absent = paint_absent
+        self.clean = clean or CleanPolicy()
         self.keep_soft_masks = keep_soft_masks
         self._bank = MemoryBank(self.policy)
         self._targets: dict[int, Target] = {}
@@ -173,7 +177,7 @@ class VideoTracker:
         anew = {prompt.object_id for prompt in prompts if _starts_anew(prompt)}
         sightings = self._decode_known(rgb, frame, [i for i in self._targets if i not in anew], cut=cut)
         annotation = self._annotate(rgb, frame, prompts, anew, sightings) if prompts else Annotation()
-        untouched = label_map(self._patches(sightings), {}, rgb) if annotation.changed else np.zeros((0, 0), np.uint16)
+        untouched = self._labels(sightings, {}, rgb) if annotation.changed else np.zeros((0, 0), np.uint16)
         prompted = {object_id for view in annotation.views for object_id in view.object_ids}
         sightings = [left for sighting in sightings if (left := sighting.without(prompted)) is not None]
         tracked = len(sightings)
@@ -452,6 +456,10 @@ class VideoTracker:
             patches += patches_of(sighting.view, sighting.object_ids, sighting.logits, shown)
         return patches
 
+    def _labels(self, sightings: Sequence[_Sighting], exact: Mapping[int, np.ndarray], rgb: np.ndarray) -> np.ndarray:
+        labels = label_map(self._patches(sightings, exact), exact, rgb)
+        return clean_labels(labels, self.clean, exact=exact)
+
     def _result(
         self,
         sightings: Sequence[_Sighting],
@@ -470,7 +478,7 @@ class VideoTracker:
                 presence[object_id] = round(float(sighting.presence[row]), 6)
                 if self.keep_soft_masks:
                     soft[object_id] = soft_mask(sighting.view, sighting.logits[row], size)
-        labels = label_map(self._patches(sightings, annotation.exact), annotation.exact, rgb)
+        labels = self._labels(sightings, annotation.exact, rgb)
         if annotation.changed:
             # What a correction does not ask for stays to the pixel, although it was seen through another window.
             anew = [i for view in annotation.views for i in view.object_ids if i not in annotation.changed]
