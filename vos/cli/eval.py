@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from vos.cli.eval_events import events
 from vos.cli.eval_stability import stability
 from vos.cli.eval_tracks import tracks
 from vos.cli.lazy import DefaultCommandGroup
+from vos.errors import UsageError
 
 if TYPE_CHECKING:
     from eval.report import Report
@@ -26,6 +28,7 @@ def evaluate_group() -> None:
     """Score predicted masks: J, F and J&F as the official tools compute them.
 
     \b
+    vos eval clip_vos truth/
     vos eval results --dataset davis17 --root DAVIS
     vos eval pack results --dataset davis17 --root DAVIS --split test-dev
 
@@ -42,8 +45,9 @@ evaluate_group.add_command(events)
 
 @evaluate_group.command(_DEFAULT, short_help="Score a folder of masks (the default).")
 @click.argument("predictions", type=click.Path(path_type=Path))
-@click.option("--dataset", required=True, metavar="NAME", help="Data set and task, for example davis16 or davis17.")
-@click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
+@click.argument("truth", type=click.Path(path_type=Path), required=False)
+@click.option("--dataset", metavar="NAME", help="Data set and task, for example davis16 or davis17.")
+@click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set.")
 @click.option("--split", metavar="NAME", help="Split of the data set, for DAVIS the name of a list in ImageSets.")
 @click.option("--sequence", "sequences", multiple=True, metavar="NAME", help="Only this sequence; may be repeated.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
@@ -72,8 +76,9 @@ evaluate_group.add_command(events)
 @click.option("--summary", is_flag=True, help="Print the overall numbers only.")
 def score(
     predictions: Path,
-    dataset: str,
-    root: Path,
+    truth: Path | None,
+    dataset: str | None,
+    root: Path | None,
     split: str | None,
     sequences: tuple[str, ...],
     jobs: int,
@@ -87,10 +92,25 @@ def score(
     backend: str,
     summary: bool,
 ) -> None:
-    """Score the masks in PREDICTIONS/<sequence>/<frame>.png against the ground truth in --root.
+    """Score the masks in PREDICTIONS/<sequence>/<frame>.png against the ground truth in --root, or against TRUTH.
+
+    With TRUTH, two folders are compared directly: folders of index PNG, output folders of runs, or folders of these.
+    Files of one name belong together, and objects of one id; all frames that TRUTH has count.
 
     Exits with status 1, and lists what is missing, if predictions are incomplete.
     """
+    if truth is not None:
+        needless = {"--dataset": dataset, "--root": root, "--split": split, "--unseen": unseen, "--csv": csv_folder}
+        needless |= {"--html": html_file, "--sequence": sequences, "--backend": backend != "own"}
+        given = next((name for name, value in needless.items() if value), None)
+        if given is not None:
+            raise UsageError(f"{given} is for a data set; leave it out to compare {predictions} with {truth}")
+        compare(predictions, truth, json_file, allow_missing=allow_missing, overwrite=overwrite, summary=summary)
+        return
+    if dataset is None or root is None:
+        raise UsageError(
+            "what are these masks to be compared with? Give a second folder (vos eval A B), or --dataset and --root"
+        )
     from eval import evaluate
     from eval.csv_files import csv_files
     from eval.datasets import find_dataset
@@ -126,6 +146,32 @@ def score(
         write_file(html_file, html_report(report), overwrite)
     if backend == "official":
         _compare_with_official(report, predictions, root, sequences)
+
+
+def compare(
+    predictions: Path, truth: Path, json_file: Path | None, *, allow_missing: bool, overwrite: bool, summary: bool
+) -> None:
+    """Prints J&F, J and F of one folder against another."""
+    from dataclasses import asdict
+
+    from eval.compare import compare_folders
+    from eval.outputs import refuse_existing, write_file
+
+    refuse_existing([json_file] if json_file else [], overwrite)
+    found = compare_folders(predictions, truth, allow_missing=allow_missing)
+    for note in found.notes:
+        click.echo(f"vos: {note}", err=True)
+    names = max(len("all"), *(len(own.sequence) for own in found.objects))
+    click.echo(f"{'sequence':{names}}  object  frames    J&F      J      F")
+    if not summary:
+        for own in found.objects:
+            scores = "  ".join(f"{value:.4f}"[:6] for value in (own.j_and_f, own.j, own.f))
+            click.echo(f"{own.sequence:{names}}  {own.object_id:6d}  {own.frames:6d}  {scores}")
+    overall = dict(zip(("J&F", "J", "F"), found.overall, strict=True))
+    click.echo(f"{'all':{names}}  {'':6}  {'':6}  " + "  ".join(f"{value:.4f}" for value in overall.values()))
+    if json_file:
+        value = {"overall": overall, "objects": [asdict(own) for own in found.objects], "notes": found.notes}
+        write_file(json_file, json.dumps(value, indent=2) + "\n", overwrite)
 
 
 @evaluate_group.command("pack", short_help="Make the zip that a scoring server takes.")

@@ -27,6 +27,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "doctor": CommandEntry(
         "vos.cli.doctor:doctor", "Show what a clip is, what is unusual about it and how it is read."
     ),
+    "frame": CommandEntry("vos.cli.frame:frame", "Write one frame of a clip as PNG, to paint on."),
     "segment": CommandEntry("vos.cli.segment:segment", "Masks of one picture, with the released SEEM models."),
     "weights": CommandEntry("vos.cli.weights:weights", "The released SEEM checkpoints: list, pull, verify, convert."),
     "convert": CommandEntry("vos.cli.convert:convert", "Write finished masks in the formats of other tools."),

@@ -1,0 +1,65 @@
+"""`vos frame`: the exact picture of a frame, to paint on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vos.cli.options import image_folder_options
+from vos.errors import OutputError, UsageError
+
+
+@click.command()
+@click.argument("clip")
+@click.argument("frame")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The PNG file.  [default: NAME_NUMBER.png in the current folder, NAME being the clip's]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
+@image_folder_options
+@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+def frame(
+    clip: str,
+    frame: str,
+    output: Path | None,
+    overwrite: bool,
+    images: str | None,
+    value_range: str | None,
+    quiet: bool,
+) -> None:
+    """Write one FRAME of CLIP as a PNG of exactly the pixels that are tracked.
+
+    FRAME is a number, counted from 0, or a time like 2.5s or 00:01:02.5: the frame that a player shows then. Paint on
+    the picture, and give it to vos track as a prompt of that frame (--at FRAME).
+
+    \b
+    vos frame clip.mp4 40
+    vos frame clip.mp4 2.5s -o paint_me.png
+    """
+    from PIL import Image
+
+    from vos.files.atomic import replacing
+    from vos.video import open_source
+    from vos.video.frame_times import frame_at, parse_time
+    from vos.video.opening import choose_backend
+
+    if choose_backend(clip) in ("raw", "webcam"):
+        raise UsageError(f"{clip}: its frames can be read only once; give a file or a folder of images")
+    given = {"images": images, "value_range": value_range}
+    with open_source(clip, **{name: value for name, value in given.items() if value is not None}) as source:
+        seconds = parse_time(frame)
+        if seconds is None and not frame.isdecimal():
+            raise UsageError(f"{frame}: expected a frame like 40, or a time like 2.5s or 00:01:02.5")
+        number = int(frame) if seconds is None else frame_at(source, seconds)
+        path = output or Path(f"{Path(clip).stem}_{number:05d}.png")
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists already; pass --overwrite to replace it, or choose another --output")
+        picture = source.read_at(number)
+    with replacing(path) as temporary:
+        Image.fromarray(picture.rgb).save(temporary, format="PNG")
+    if not quiet:
+        click.echo(f"see {path} (frame {number}, {picture.time:.3f} s)")
