@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test test-product test-fleet lint format docs clean
+.PHONY: demo test test-product test-fleet gate lint format docs clean
 
 # The stamp is newer than the two files that decide what gets installed, so a second run skips the install.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -24,6 +24,10 @@ test-product: $(VENV)/.installed
 
 test-fleet: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/eval tests/fuzz tests/pipelines tests/project eval pipelines
+
+# Whether the default tracker scores what it did, on clips that are drawn on the spot (docs/made.md); half a minute.
+gate: $(VENV)/.installed
+	$(BIN)/vos benchmark gate
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eval.annotated import plan_annotated
 from eval.davis import plan_davis16, plan_davis17, plan_davis17_unsupervised
 from eval.errors import EvalUsageError
-from eval.folder_datasets import plan_folder, plan_lvos, plan_mose, plan_sav, plan_vost
+from eval.folder_datasets import plan_folder, plan_lvos_v1, plan_lvos_v2, plan_mose, plan_sav, plan_secvos, plan_vost
 from eval.headlines import (
     Headline,
     davis_headline,
@@ -45,8 +46,12 @@ DATASETS: dict[str, Dataset] = {
     "youtube-vos": Dataset("YouTube-VOS 2018 and 2019", plan_youtube_vos, youtube_vos_headline, "train"),
     "mose": Dataset("MOSE v1", plan_mose, mean_headline, "train"),
     "mosev2": Dataset("MOSEv2", plan_mosev2, mosev2_headline, "train"),
-    "lvos": Dataset("LVOS, semi-supervised", plan_lvos, lvos_headline, "valid"),
+    "lvos-v1": Dataset("LVOS v1, semi-supervised", plan_lvos_v1, lvos_headline, "valid"),
+    "lvos-v2": Dataset("LVOS v2, semi-supervised", plan_lvos_v2, lvos_headline, "valid"),
     "sav": Dataset("SA-V", plan_sav, mean_headline),
+    "secvos": Dataset("SeCVOS", plan_secvos, mean_headline),
+    "burst": Dataset("BURST by J and F", plan_annotated, mean_headline),
+    "ovis": Dataset("OVIS by J and F", plan_annotated, mean_headline),
     "vost": Dataset("VOST", plan_vost, vost_headline),
     "folder": Dataset("folder against folder", plan_folder, mean_headline, "all"),
 }

@@ -19,6 +19,7 @@ from eval.plan import EvaluationPlan, ObjectPlan, PlanRequest, SequencePlan
 from eval.png import read_labels
 
 LVOS_STRIDE = 5
+_LVOS_VIDEOS = {(1, "valid"): 50, (2, "valid"): 140}
 
 
 def plan_vost(request: PlanRequest) -> EvaluationPlan:
@@ -35,8 +36,18 @@ def plan_mose(request: PlanRequest) -> EvaluationPlan:
     return EvaluationPlan(plan.sequences, (note, *plan.notes))
 
 
-def plan_lvos(request: PlanRequest) -> EvaluationPlan:
-    """LVOS v1 and v2, semi-supervised.
+def plan_lvos_v1(request: PlanRequest) -> EvaluationPlan:
+    """LVOS v1 (Hong et al., ICCV 2023), semi-supervised."""
+    return _plan_lvos(request, version=1)
+
+
+def plan_lvos_v2(request: PlanRequest) -> EvaluationPlan:
+    """LVOS v2 (Hong et al., 2024), semi-supervised."""
+    return _plan_lvos(request, version=2)
+
+
+def _plan_lvos(request: PlanRequest, version: int) -> EvaluationPlan:
+    """Both versions have the same layout and rules; what tells them apart is how many videos there are.
 
     Each object is scored in every fifth frame of its own range, except the first and the last of them. Seen and
     unseen are properties of videos, listed in a file `unseen_videos.txt` that comes with the official code.
@@ -54,7 +65,11 @@ def plan_lvos(request: PlanRequest) -> EvaluationPlan:
         highest = max(object_id for object_id, _ in objects)
         grouped = [(object_id, stems, group) for object_id, stems in objects]
         sequences.append(plan_of_ranges(request, root, name, grouped, "labels", highest))
-    return EvaluationPlan(tuple(sequences))
+    expected = _LVOS_VIDEOS.get((version, request.split))
+    notes: tuple[str, ...] = ()
+    if expected is not None and len(videos) != expected:
+        notes = (f"LVOS v{version} {request.split} has {expected} videos, this folder {len(videos)}: another version?",)
+    return EvaluationPlan(tuple(sequences), notes)
 
 
 def _lvos_stems(what: str, frame_range: dict[str, Any]) -> tuple[str, ...]:
@@ -75,7 +90,15 @@ def plan_sav(request: PlanRequest) -> EvaluationPlan:
     The first and the last annotated frame of each object are not scored, and its average begins with the frame in
     which ground truth or prediction first shows it.
     """
-    root = request.root / "Annotations_6fps"
+    return _plan_object_folders(request, request.root / "Annotations_6fps")
+
+
+def plan_secvos(request: PlanRequest) -> EvaluationPlan:
+    """SeCVOS (Zhang et al., "SeC", 2025): layout and rules of SA-V, with all frames annotated, in `Annotations`."""
+    return _plan_object_folders(request, request.root / "Annotations")
+
+
+def _plan_object_folders(request: PlanRequest, root: Path) -> EvaluationPlan:
     sequences = []
     for name in subfolders(request, root):
         folders = sorted(path for path in (root / name).iterdir() if path.is_dir())

@@ -24,8 +24,7 @@ def plan_mosev2(request: PlanRequest) -> EvaluationPlan:
     """All frames of a video but the first and the last, for every object of the video."""
     root = split_root(request)
     annotations = root / "Annotations"
-    meta_files = (root / "meta.json", request.root / f"meta_{request.split}.json", request.root / "meta.json")
-    meta = next((path for path in meta_files if path.is_file()), None)
+    meta = next((path for path in meta_files(request) if path.is_file()), None)
     videos = None if meta is None else read_meta(meta)
     sequences, notes = [], []
     for name in subfolders(request, annotations):
@@ -50,6 +49,12 @@ def plan_mosev2(request: PlanRequest) -> EvaluationPlan:
     if meta is None:
         notes.append("MOSEv2: no meta.json; the objects are all ids in the annotations")
     return EvaluationPlan(tuple(sequences), tuple(notes))
+
+
+def meta_files(request: PlanRequest) -> tuple[Path, ...]:
+    """Where the meta file of a split may be."""
+    root = split_root(request)
+    return root / "meta.json", request.root / f"meta_{request.split}.json", request.root / "meta.json"
 
 
 def _listed_ids(videos: dict[str, Any], name: str, meta: Path) -> list[int]:

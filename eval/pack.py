@@ -1,7 +1,8 @@
 """Packs predictions for a scoring server: one zip whose top level is the sequences' folders.
 
 The DAVIS server (CodaLab) rejects a zip with an extra folder around the sequences, and fails wherever the official
-tool fails; so everything is checked first: files, sizes against the images or annotations, single channel, ids.
+tool fails; so everything is checked first: files, sizes against the images or annotations, single channel, ids. The
+scorers of MOSEv2 and LVOS read the same form, a folder of index PNGs a video. No zip was tried on a server.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from PIL import Image
 
 from eval.davis import MAX_PROPOSALS, RESOLUTION, sequence_names
 from eval.errors import DatasetError, EvalUsageError, MaskFileError, MissingPredictionsError
-from eval.folder_datasets import chosen, read_meta, split_root
+from eval.folder_datasets import chosen, read_meta, split_root, subfolders
+from eval.mosev2 import meta_files
 from eval.outputs import write_file
 from eval.plan import PlanRequest
 from eval.png import read_labels
@@ -79,7 +81,46 @@ def _youtube_vos(request: PlanRequest) -> list[PackedSequence]:
     return sequences
 
 
-_PACKERS = {"davis17": _davis17, "davis17-unsupervised": _davis17_unsupervised, "youtube-vos": _youtube_vos}
+def _mosev2(request: PlanRequest) -> list[PackedSequence]:
+    """MOSEv2: every frame of every video; ids up to the highest that the meta file lists, where there is one."""
+    root = split_root(request)
+    meta = next((path for path in meta_files(request) if path.is_file()), None)
+    videos = {} if meta is None else read_meta(meta)
+    sequences = []
+    for name in _picture_folders(request, root):
+        listed = [int(key) for key in videos.get(name, {}).get("objects", ())]
+        sequences.append(_all_frames(root, name, max(listed, default=None)))
+    return sequences
+
+
+def _lvos(request: PlanRequest) -> list[PackedSequence]:
+    """LVOS: every frame of the videos in the meta file, at eight digits."""
+    root = split_root(request)
+    videos = read_meta(root / f"{request.split}_meta.json")
+    names = chosen(request, tuple(sorted(videos)), root)
+    return [_all_frames(root, name, max(int(key) for key in videos[name]["objects"])) for name in names]
+
+
+def _picture_folders(request: PlanRequest, root: Path) -> tuple[str, ...]:
+    return subfolders(request, root / "JPEGImages")
+
+
+def _all_frames(root: Path, name: str, max_id: int | None) -> PackedSequence:
+    folder = root / "JPEGImages" / name
+    images = sorted(folder.glob("*.jpg"))
+    if not images:
+        raise DatasetError(f"{folder}: no images (*.jpg); check --root and --split")
+    return PackedSequence(name, tuple(path.stem for path in images), _image_shape(images[0]), max_id)
+
+
+_PACKERS = {
+    "davis17": _davis17,
+    "davis17-unsupervised": _davis17_unsupervised,
+    "youtube-vos": _youtube_vos,
+    "mosev2": _mosev2,
+    "lvos-v1": _lvos,
+    "lvos-v2": _lvos,
+}
 
 
 def pack_submission(

@@ -6,7 +6,7 @@ A data set's module turns its folders into these descriptions; the scorer needs 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -92,6 +92,7 @@ class PlanRequest:
         sequences: Only these sequences, in this order; None for all of the split.
         given_frame: YouTube-VOS: whether the frame in which an object's mask is given is scored.
         unseen: YouTube-VOS and LVOS: file that names the unseen categories or videos, one a line.
+        every: Only every so many-th annotated frame of a sequence, from the first on, exists for the protocol.
     """
 
     root: Path
@@ -100,6 +101,7 @@ class PlanRequest:
     sequences: tuple[str, ...] | None = None
     given_frame: Literal["exclude", "include"] = "exclude"
     unseen: Path | None = None
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,27 @@ class EvaluationPlan:
 
 
 Planner = Callable[[PlanRequest], EvaluationPlan]
+
+
+def thin_out(plan: EvaluationPlan, every: int) -> EvaluationPlan:
+    """The plan without the frames that a tracker with every `every`-th annotated frame does not see.
+
+    Frames are counted from the first annotated one of a sequence, whether it is scored or not.
+    """
+    if every == 1:
+        return plan
+    sequences, notes = [], list(plan.notes)
+    for sequence in plan.sequences:
+        annotated = sorted({Path(name).stem for name in sequence.truth.existing()})
+        kept = [place for place, stem in enumerate(sequence.stems) if annotated.index(stem) % every == 0]
+        moved = {place: number for number, place in enumerate(kept)}
+        objects = []
+        for item in sequence.objects:
+            frames = tuple(moved[place] for place in item.frames if place in moved)
+            if frames:
+                objects.append(replace(item, frames=frames))
+            else:
+                notes.append(f"{item.name}: none of its scored frames is left, so it adds no row")
+        stems = tuple(sequence.stems[place] for place in kept)
+        sequences.append(replace(sequence, stems=stems, objects=tuple(objects)))
+    return EvaluationPlan(tuple(sequences), (f"only every frame whose number is a multiple of {every}", *notes))

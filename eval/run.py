@@ -18,7 +18,7 @@ import numpy as np
 
 from eval.datasets import find_dataset
 from eval.errors import DatasetError, EvalUsageError, MissingPredictionsError
-from eval.plan import PlanRequest, SequencePlan
+from eval.plan import PlanRequest, SequencePlan, thin_out
 from eval.report import Report, object_scores
 from eval.scoring import count_frames, object_series
 from eval.surplus import surplus_note
@@ -53,6 +53,7 @@ def evaluate(
     allow_missing: bool = False,
     given_frame: Literal["exclude", "include"] = "exclude",
     unseen: str | Path | None = None,
+    every: int = 1,
     progress: Progress | None = None,
 ) -> Report:
     """Scores predicted masks against the ground truth of a data set.
@@ -67,6 +68,7 @@ def evaluate(
         allow_missing: Score absent predictions as empty masks instead of refusing to score.
         given_frame: YouTube-VOS only, see `PlanRequest`.
         unseen: YouTube-VOS and LVOS only, see `PlanRequest`.
+        every: Score only every so many-th annotated frame, from the first on, at least 1.
         progress: Called after each finished sequence.
 
     Returns:
@@ -87,6 +89,8 @@ def evaluate(
     """
     if jobs < 1:
         raise EvalUsageError(f"--jobs {jobs}: at least one process is needed")
+    if every < 1:
+        raise EvalUsageError(f"--every {every}: must be at least 1")
     entry = find_dataset(dataset)
     request = PlanRequest(
         root=_existing_folder(root, "ground truth"),
@@ -95,8 +99,9 @@ def evaluate(
         sequences=tuple(sequences) if sequences else None,
         given_frame=given_frame,
         unseen=Path(unseen) if unseen is not None else None,
+        every=every,
     )
-    plan = entry.planner(request)
+    plan = thin_out(entry.planner(request), every)
     surplus = tuple(note for item in plan.sequences if (note := surplus_note(item)) is not None)
     missing = tuple(path for item in plan.sequences for path in item.missing_predictions())
     if missing and not allow_missing:

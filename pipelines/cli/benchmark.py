@@ -1,4 +1,4 @@
-"""`vos benchmark`: run a data set, score it, report; and the benchmarks of simulated users, by name."""
+"""`vos benchmark`: run a data set, score it, report; and the other benchmarks, by name."""
 
 from __future__ import annotations
 
@@ -25,15 +25,26 @@ _BENCHMARKS: dict[str, CommandEntry] = {
     "clicks": CommandEntry(
         "pipelines.cli.benchmark_clicks:benchmark_clicks", "A robot user clicks: IoU by clicks; corrected frames."
     ),
+    "made": CommandEntry(
+        "pipelines.cli.benchmark_made:made", "Track clips that are drawn from a seed, with exact masks."
+    ),
+    "composites": CommandEntry(
+        "pipelines.cli.benchmark_composites:composites", "Track pairs and triples of DAVIS-2016 objects in one scene."
+    ),
+    "gate": CommandEntry("pipelines.cli.benchmark_gate:gate", "Fail if the default tracker scores less than it did."),
+    "unpack": CommandEntry(
+        "pipelines.cli.benchmark_unpack:unpack", "Lay out the JSON of BURST, OVIS or YouTube-VIS as index PNGs."
+    ),
 }
 
 
 @click.group(cls=LazyDefaultGroup, entries=_BENCHMARKS, default=_DEFAULT, no_args_is_help=True)
 def benchmark() -> None:
-    """Track a whole data set and score the masks, or let a robot user correct them.
+    """Track a whole data set or clips that are made on the spot and score the masks, or let a robot user correct them.
 
     \b
     vos benchmark davis17 --root DAVIS
+    vos benchmark made --seed 0
     vos benchmark clicks --root DAVIS
 
     `vos benchmark DATASET ...` is short for `vos benchmark run DATASET ...`; see `vos benchmark run --help`.
@@ -60,6 +71,14 @@ def benchmark() -> None:
     help="With --prompt scribble: use Scribbles/SEQUENCE/00N.json.",
 )
 @click.option("--all-frames", is_flag=True, help="YouTube-VOS: track SPLIT_all_frames instead of every fifth frame.")
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Track and score only every Nth frame, from the first on: how a tracker bears a lower frame rate.",
+)
 @click.option("--limit-to", metavar="NAME,...", help="Only these sequences.")
 @click.option(
     "-o",
@@ -87,6 +106,7 @@ def run(
     prompt: str,
     scribble: int,
     all_frames: bool,
+    every: int,
     limit_to: str | None,
     output: Path | None,
     model: str,
@@ -103,7 +123,8 @@ def run(
 ) -> int:
     """Track every sequence of DATASET, write predictions in its official layout, score them, write report.json.
 
-    DATASET is one of davis16, davis17, youtube-vos, mose, mosev2, lvos, sav, vost. The tracker sees only what the
+    DATASET is one of davis16, davis17, youtube-vos, mose, mosev2, lvos-v1, lvos-v2, sav, secvos, vost, and burst or
+    ovis as `vos benchmark unpack` lays them out from JSON. The tracker sees only what the
     protocol of the data set provides: the masks of the first frame (or of the frame in which an object appears), or
     what a user would draw for them. After Ctrl-C the benchmark continues with --resume.
 
@@ -126,6 +147,7 @@ def run(
         prompt=prompt,  # type: ignore[arg-type]
         scribble=scribble,
         all_frames=all_frames,
+        every=every,
         model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side, engine),
         absent_below=absent_below,
         threads=fleet.threads,

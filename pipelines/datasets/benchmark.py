@@ -59,6 +59,7 @@ class BenchmarkRequest:
         prompt: What the simulated user draws, or `scribble` for what people have drawn.
         scribble: Which of a sequence's scribble files.
         all_frames: YouTube-VOS: track every frame instead of every fifth.
+        every: Track and score only every so many-th frame, from the first on.
         model: What tracks.
         absent_below: Presence below which an object gets no pixels.
         threads: Threads of each worker.
@@ -71,6 +72,7 @@ class BenchmarkRequest:
     prompt: PromptStyle = "mask"
     scribble: int = 1
     all_frames: bool = False
+    every: int = 1
     model: ModelSpec = field(default_factory=ModelSpec)
     absent_below: float = 0.5
     threads: int = 1
@@ -131,6 +133,7 @@ def run_benchmark(
         request.sequences,
         output / "predictions",
         all_frames=request.all_frames,
+        every=request.every,
         scored=score,
     )
     is_new = not (output / JOB_STORE).exists()
@@ -163,6 +166,7 @@ def run_benchmark(
         root=request.root,
         split=request.split,
         sequences=request.sequences or None,
+        every=request.every,
     )
     write_json(output / REPORT, report_document(request, results, scores))
     return BenchmarkOutcome(results, problems, scores, output / REPORT)
@@ -183,6 +187,7 @@ def report_document(request: BenchmarkRequest, results: dict[str, JobResult], sc
             "prompt": request.prompt,
             "scribble_file": request.scribble if request.prompt == SCRIBBLE else None,
             "all_frames": request.all_frames,
+            "every": request.every,
             "only_sequences": list(request.sequences) or None,
             "notes": list(scores.notes),
         },

@@ -92,7 +92,11 @@ GIVEN: dict[str, Callable[[Sequence], tuple[GivenMask, ...]]] = {
     "youtube-vos": _where_first_annotated,
     "mose": _in_first_frame,
     "mosev2": _in_first_frame,
-    "lvos": _where_first_annotated,
+    "lvos-v1": _where_first_annotated,
+    "lvos-v2": _where_first_annotated,
     "sav": _where_first_annotated,
+    "secvos": _where_first_annotated,
+    "burst": _where_first_annotated,
+    "ovis": _where_first_annotated,
     "vost": _in_first_frame,
 }

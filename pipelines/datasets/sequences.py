@@ -6,7 +6,7 @@ scoring does not need: where the pictures are, and how splits without public gro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.datasets import find_dataset
@@ -67,6 +67,7 @@ def list_sequences(
     predictions: Path,
     *,
     all_frames: bool = False,
+    every: int = 1,
     scored: bool = True,
 ) -> tuple[Sequence, ...]:
     """The sequences of a split, or some of them.
@@ -77,6 +78,7 @@ def list_sequences(
         names: Sequences wanted; none means all.
         predictions: Where masks are to be written.
         all_frames: YouTube-VOS: track every frame (`<split>_all_frames`) instead of every fifth.
+        every: Track and score only every so many-th frame, from the first on.
         scored: Whether there is ground truth to score against. Without, only what the protocol provides has to exist.
 
     Raises:
@@ -84,6 +86,8 @@ def list_sequences(
         DatasetError: Annotations or pictures are missing.
     """
     entry = find_dataset(dataset)
+    if every > 1 and all_frames:
+        raise EvalUsageError("--every and --all-frames exclude each other: both choose the frames; leave one out")
     if all_frames and dataset != "youtube-vos":
         raise EvalUsageError(f"--all-frames: only youtube-vos exists at two frame rates, not {dataset}")
     if not root.is_dir():
@@ -98,7 +102,20 @@ def list_sequences(
         ]
     else:
         found = _list_unscored(dataset, request)
-    return tuple(_sequence(request, item, all_frames) for item in found)
+    sequences = tuple(_sequence(request, item, all_frames) for item in found)
+    return sequences if every == 1 else tuple(_every(sequence, every) for sequence in sequences)
+
+
+def _every(sequence: Sequence, every: int) -> Sequence:
+    """The sequence as a tracker meets it that gets every `every`-th frame."""
+    annotated = {Path(name).stem for name in sequence.truth.existing()}
+    if annotated != set(sequence.stems):
+        raise EvalUsageError(
+            f"--every {every}: {sequence.name} has {len(annotated)} annotations for {len(sequence.stems)} pictures; "
+            "frames can be left out only where all are annotated"
+        )
+    stems = sequence.stems[::every]
+    return replace(sequence, stems=stems, laid_out=sequence.laid_out & frozenset(stems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +198,6 @@ _LISTS: dict[str, tuple[str | None, MaskKind]] = {
     "youtube-vos": (None, "labels"),
     "mose": (None, "labels"),
     "mosev2": (None, "labels"),
-    "lvos": (None, "labels"),
+    "lvos-v1": (None, "labels"),
+    "lvos-v2": (None, "labels"),
 }

@@ -41,9 +41,9 @@ class Pass:
 
 def pictures_of(item: Pass, sequence: Sequence, folder: Path) -> Path:
     """A folder of pictures in the order of a pass: the sequence's own, or links in `folder`."""
-    if item.first == 0 and not item.is_backward:
-        return sequence.pictures
     by_stem = {path.stem: path for path in sequence.pictures.iterdir()}
+    if item.first == 0 and not item.is_backward and len(by_stem) == len(sequence.stems):
+        return sequence.pictures
     folder.mkdir(parents=True, exist_ok=True)
     for position, frame in enumerate(item.frames(len(sequence.stems))):
         target = by_stem[sequence.stems[frame]].resolve()

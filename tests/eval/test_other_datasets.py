@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval import DatasetError, MaskFileError, MissingPredictionsError, evaluate
-from tests.eval.layouts import moving_boxes, save_labels, save_sequence
+from eval import DatasetError, EvalUsageError, MaskFileError, MissingPredictionsError, evaluate
+from tests.eval.layouts import moving_boxes, save_davis17, save_labels, save_sequence
 
 
 def headline(report: object) -> dict[str, float]:
@@ -105,7 +105,7 @@ class TestLvos:
         return tmp_path
 
     def test_numbers_are_means_of_seen_and_unseen_videos(self, root: Path) -> None:
-        report = evaluate(root / "results", dataset="lvos", root=root / "lvos")
+        report = evaluate(root / "results", dataset="lvos-v1", root=root / "lvos")
         assert [len(item.series.stems) for item in report.objects] == [4, 4], "first and last of the range are left out"
         values = headline(report)
         assert (values["J-seen-Mean"], values["J-unseen-Mean"], values["J-Mean"]) == (1.0, 0.75, 0.875)
@@ -113,17 +113,24 @@ class TestLvos:
         assert values["V-seen-Mean"] == 0.0
         assert values["V-unseen-Mean"] == math.sqrt(round(0.1875, 4))
 
+    @pytest.mark.parametrize(("version", "videos"), [("lvos-v1", 50), ("lvos-v2", 140)])
+    def test_a_folder_of_another_size_than_the_version_has_is_noted(
+        self, root: Path, version: str, videos: int
+    ) -> None:
+        report = evaluate(root / "results", dataset=version, root=root / "lvos")
+        assert report.notes == (f"LVOS v{version[-1]} valid has {videos} videos, this folder 2: another version?",)
+
     def test_needs_the_list_of_unseen_videos(self, root: Path) -> None:
         (root / "lvos" / "unseen_videos.txt").rename(root / "list.txt")
         with pytest.raises(DatasetError, match="--unseen must name the unseen videos"):
-            evaluate(root / "results", dataset="lvos", root=root / "lvos")
-        assert evaluate(root / "results", dataset="lvos", root=root / "lvos", unseen=root / "list.txt").objects
+            evaluate(root / "results", dataset="lvos-v1", root=root / "lvos")
+        assert evaluate(root / "results", dataset="lvos-v1", root=root / "lvos", unseen=root / "list.txt").objects
 
     def test_a_range_that_does_not_hold_its_frames_is_refused(self, root: Path) -> None:
         meta = root / "lvos" / "valid_meta.json"
         meta.write_text(meta.read_text().replace('"frame_nums": "6"', '"frame_nums": "9"'))
         with pytest.raises(DatasetError, match=r"a, object 1: frame_range 1\.\.30 does not hold frame_nums = 9"):
-            evaluate(root / "results", dataset="lvos", root=root / "lvos")
+            evaluate(root / "results", dataset="lvos-v1", root=root / "lvos")
 
 
 class TestSav:
@@ -238,3 +245,35 @@ class TestFolder:
         (tmp_path / "truth").mkdir()
         with pytest.raises(DatasetError, match="no sequence"):
             evaluate(tmp_path, dataset="folder", root=tmp_path / "truth")
+
+
+class TestAnnotated:
+    def test_an_object_is_scored_after_the_frame_that_first_shows_it(self, tmp_path: Path) -> None:
+        truth = moving_boxes(6, 2)
+        truth[:2][truth[:2] == 2] = 0
+        save_sequence(tmp_path / "set" / "Annotations" / "v", truth)
+        predicted = truth.copy()
+        predicted[4][predicted[4] == 2] = 0
+        save_sequence(tmp_path / "results" / "v", predicted)
+        report = evaluate(tmp_path / "results", dataset="burst", root=tmp_path / "set")
+        rows = {item.series.object_id: item for item in report.objects}
+        assert rows[1].series.stems == tuple(f"{k:05d}" for k in range(1, 6)) and rows[1].j.mean == 1
+        assert rows[2].series.stems == ("00003", "00004", "00005") and rows[2].j.mean == pytest.approx(2 / 3)
+
+    def test_every_nth_frame_counts_from_the_first_annotated_one(self, tmp_path: Path) -> None:
+        save_davis17(tmp_path / "DAVIS", {"a": moving_boxes(9, 1)})
+        stems = [f"{k:05d}" for k in range(0, 9, 3)]
+        save_sequence(tmp_path / "results" / "a", moving_boxes(9, 1)[::3], stems)
+        report = evaluate(tmp_path / "results", dataset="davis17", root=tmp_path / "DAVIS", every=3)
+        assert report.objects[0].series.stems == ("00003", "00006") and report.j_and_f == 1
+        assert "multiple of 3" in report.notes[0]
+        with pytest.raises(MissingPredictionsError):
+            evaluate(tmp_path / "results", dataset="davis17", root=tmp_path / "DAVIS", every=2)
+        with pytest.raises(EvalUsageError, match="--every 0"):
+            evaluate(tmp_path / "results", dataset="davis17", root=tmp_path / "DAVIS", every=0)
+
+    def test_secvos_has_a_folder_for_each_object(self, tmp_path: Path) -> None:
+        for side in ("set/Annotations", "results"):
+            save_sequence(tmp_path / side / "v" / "001", moving_boxes(5, 1) * 255)
+        report = evaluate(tmp_path / "results", dataset="secvos", root=tmp_path / "set")
+        assert len(report.objects[0].series.stems) == 3 and report.j_and_f == 1

@@ -201,6 +201,29 @@ class TestPack:
         with zipfile.ZipFile(output) as archive:
             assert archive.namelist() == ["v/00000.png", "v/00005.png", "v/00010.png"]
 
+    def test_mosev2_and_lvos_need_every_frame(self, tmp_path: Path) -> None:
+        root, results = tmp_path / "set", tmp_path / "results"
+        stems = [f"{k:08d}" for k in range(4)]
+        save_sequence(results / "v", moving_boxes(4, 2), stems)
+        (root / "valid" / "JPEGImages" / "v").mkdir(parents=True)
+        for stem in stems:
+            Image.new("RGB", (64, 48)).save(root / "valid" / "JPEGImages" / "v" / f"{stem}.jpg")
+        videos = {"v": {"objects": {"1": {}, "2": {}}}}
+        for name in ("meta.json", "valid_meta.json"):
+            (root / "valid" / name).write_text(json.dumps({"videos": videos}))
+        for dataset in ("mosev2", "lvos-v1", "lvos-v2"):
+            output = tmp_path / f"{dataset}.zip"
+            assert pack_submission(results, output, dataset=dataset, root=root, split="valid") == 4
+            with zipfile.ZipFile(output) as archive:
+                assert archive.namelist() == [f"v/{stem}.png" for stem in stems]
+        save_labels(results / "v" / "00000002.png", np.full((48, 64), 3))
+        for dataset in ("mosev2", "lvos-v2"):
+            with pytest.raises(MaskFileError, match="holds the id 3"):
+                pack_submission(results, tmp_path / "x.zip", dataset=dataset, root=root, split="valid")
+        (results / "v" / "00000002.png").unlink()
+        with pytest.raises(MissingPredictionsError):
+            pack_submission(results, tmp_path / "x.zip", dataset="mosev2", root=root, split="valid")
+
 
 class TestOfficialBackend:
     def install(self, monkeypatch: pytest.MonkeyPatch, evaluate_method: object) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vos.cli.eval_ap import average_precision
 from vos.cli.eval_events import events
 from vos.cli.eval_stability import stability
 from vos.cli.eval_tracks import tracks
@@ -41,6 +42,7 @@ def evaluate_group() -> None:
 evaluate_group.add_command(stability)
 evaluate_group.add_command(tracks)
 evaluate_group.add_command(events)
+evaluate_group.add_command(average_precision)
 
 
 @evaluate_group.command(_DEFAULT, short_help="Score a folder of masks (the default).")
@@ -64,7 +66,17 @@ evaluate_group.add_command(events)
     help="youtube-vos: whether the frame in which a mask is given is scored.",
 )
 @click.option(
-    "--unseen", type=click.Path(path_type=Path), help="youtube-vos, lvos: file that names unseen categories or videos."
+    "--unseen",
+    type=click.Path(path_type=Path),
+    help="youtube-vos, lvos-v1, lvos-v2: file that names unseen categories or videos.",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Score only every Nth annotated frame, from the first on.",
 )
 @click.option(
     "--backend",
@@ -89,6 +101,7 @@ def score(
     overwrite: bool,
     given_frame: Literal["exclude", "include"],
     unseen: Path | None,
+    every: int,
     backend: str,
     summary: bool,
 ) -> None:
@@ -134,6 +147,7 @@ def score(
             allow_missing=allow_missing,
             given_frame=given_frame,
             unseen=unseen,
+            every=every,
             progress=progress,
         )
     print_report(report, summary=summary)
@@ -176,7 +190,12 @@ def compare(
 
 @evaluate_group.command("pack", short_help="Make the zip that a scoring server takes.")
 @click.argument("predictions", type=click.Path(path_type=Path))
-@click.option("--dataset", required=True, metavar="NAME", help="davis17, davis17-unsupervised or youtube-vos.")
+@click.option(
+    "--dataset",
+    required=True,
+    metavar="NAME",
+    help="davis17, davis17-unsupervised, youtube-vos, mosev2, lvos-v1, lvos-v2.",
+)
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
 @click.option("--split", required=True, metavar="NAME", help="Split that is submitted, for example test-dev.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="The zip to write.")

@@ -12,6 +12,7 @@ from PIL import Image
 from pipelines.perf.clips import draw_frames
 from tests.pipelines.fleet.helpers import SHORT_SIDE, vos
 from vos.files.index_png import write_palette_png
+from vos.files.rle import encode_counts, runs_of
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 6
 
@@ -141,3 +142,62 @@ def write_sav(root: Path) -> Path:
             for number in range(2):
                 save_binary(root / "Annotations_6fps" / "v1" / f"{number:03d}", f"{index:05d}", labels == number + 1)
     return root
+
+
+def write_secvos(root: Path) -> Path:
+    """One video of SeCVOS: all frames annotated, objects 001 and 002."""
+    for index, (frame, labels) in enumerate(draw_frames(WIDTH, HEIGHT, FRAMES, 2)):
+        save_frame(root / "JPEGImages" / "v1", f"{index:05d}", frame)
+        for number in (1, 2):
+            save_binary(root / "Annotations" / "v1" / f"{number:03d}", f"{index:05d}", labels == number)
+    return root
+
+
+def write_burst(root: Path) -> Path:
+    """The file of one sequence of BURST, every second frame annotated, and its pictures below `root`."""
+    names, annotated, segmentations = [], [], []
+    for index, (frame, labels) in enumerate(late_frames(ENTERS)):
+        names.append(f"{index:05d}.jpg")
+        save_frame(root / "x" / "v1", f"{index:05d}", frame)
+        if index % 2 == 0 or index == FRAMES - 1:
+            annotated.append(names[-1])
+            segmentations.append(
+                {str(k): {"rle": encode_counts(labels == k), "is_gt": True} for k in ENTERS if (labels == k).any()}
+            )
+    sequence = {
+        "id": 0,
+        "seq_name": "v1",
+        "dataset": "x",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "all_image_paths": names,
+        "annotated_image_paths": annotated,
+        "segmentations": segmentations,
+    }
+    path = root / "burst.json"
+    path.write_text(json.dumps({"sequences": [sequence]}))
+    return path
+
+
+def write_youtube_vis(root: Path) -> Path:
+    """The file of one video of YouTube-VIS or OVIS, with run lengths as lists, and its pictures below `root`."""
+    frames = list(late_frames(ENTERS))
+    names = [f"v1/{index:05d}.jpg" for index in range(len(frames))]
+    for index, (frame, _) in enumerate(frames):
+        save_frame(root / "v1", f"{index:05d}", frame)
+    annotations = [
+        {
+            "id": 10 * key,
+            "video_id": 5,
+            "category_id": 1,
+            "segmentations": [
+                {"size": [HEIGHT, WIDTH], "counts": runs_of(labels == key)} if (labels == key).any() else None
+                for _, labels in frames
+            ],
+        }
+        for key in ENTERS
+    ]
+    video = {"id": 5, "width": WIDTH, "height": HEIGHT, "length": len(frames), "file_names": names}
+    path = root / "vis.json"
+    path.write_text(json.dumps({"videos": [video], "categories": [{"id": 1}], "annotations": annotations}))
+    return path
