@@ -16,7 +16,7 @@ from pipelines.made.summary import summarise
 from vos.files.atomic import write_bytes
 
 STORED = Path(__file__).parent / "gate.toml"
-GATE_SET = MadeSet(seed=22, clips=24, difficulty=0.3, frames=16, height=240, width=426)
+GATE_SET = MadeSet(seed=22, clips=12, difficulty=0.3, frames=20, height=240, width=426)
 NOISE = 0.01
 """How much less is not a loss. Measured: see docs/made.md."""
 

@@ -84,5 +84,6 @@ def test_the_gate_holds_the_number_of_the_embedded_weights() -> None:
     import tomllib
 
     kept = tomllib.loads(gate.STORED.read_text(encoding="utf-8"))
-    assert kept["weights_sha256"] == MadeTracker(device="cpu").load().weights_sha256
+    current = MadeTracker(device="cpu").load().weights_sha256
+    assert kept["weights_sha256"] == current, "new weights: renew the number with `vos benchmark gate --renew`"
     assert 0.5 < kept["j_and_f"] < 1
