@@ -113,8 +113,9 @@ def score(
     Exits with status 1, and lists what is missing, if predictions are incomplete.
     """
     if truth is not None:
-        needless = {"--dataset": dataset, "--root": root, "--split": split, "--unseen": unseen, "--csv": csv_folder}
-        needless |= {"--html": html_file, "--sequence": sequences, "--backend": backend != "own"}
+        needless: dict[str, object] = {"--dataset": dataset, "--root": root, "--split": split, "--unseen": unseen}
+        needless |= {"--csv": csv_folder, "--html": html_file, "--sequence": sequences, "--backend": backend != "own"}
+        needless["--every"] = every != 1
         given = next((name for name, value in needless.items() if value), None)
         if given is not None:
             raise UsageError(f"{given} is for a data set; leave it out to compare {predictions} with {truth}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,7 +50,7 @@ def frame(
 
     if choose_backend(clip) in ("raw", "webcam"):
         raise UsageError(f"{clip}: its frames can be read only once; give a file or a folder of images")
-    given = {"images": images, "value_range": value_range}
+    given: dict[str, Any] = {"images": images, "value_range": value_range}
     with open_source(clip, **{name: value for name, value in given.items() if value is not None}) as source:
         seconds = parse_time(frame)
         if seconds is None and not frame.isdecimal():
