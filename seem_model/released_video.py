@@ -106,6 +106,7 @@ class TrackableSeem:
     engine = "torch"
     reads_text = True
     uses_windows = False
+    encodes_ahead = False
 
     def __init__(
         self,

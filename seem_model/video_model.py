@@ -117,6 +117,7 @@ class VideoModel(Protocol):
         reads_text: Whether words can prompt it.
         uses_windows: Whether a view may be a part of the frame. A model that does not was trained on whole pictures
             and has a preprocessing of its own.
+        encodes_ahead: Whether another thread may encode the next frame while this one is decoded, and gains by it.
     """
 
     name: str
@@ -126,6 +127,9 @@ class VideoModel(Protocol):
     engine: str
     reads_text: bool
     uses_windows: bool
+
+    @property
+    def encodes_ahead(self) -> bool: ...
 
     @property
     def threads(self) -> int: ...

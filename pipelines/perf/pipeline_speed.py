@@ -110,9 +110,11 @@ def _timed(action: Callable[[], object]) -> float:
 
 
 def _infer(tracker: VideoTracker, frames: list[Frame], prompts: Prompts, results: list[FrameResult]) -> None:
-    for frame in frames:
+    pictures = [*(frame.rgb for frame in frames[1:]), None]
+    for frame, following in zip(frames, pictures, strict=True):
         prompted = prompts.get(frame.index, ())
-        results.append(tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base))
+        result = tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base, upcoming=following)
+        results.append(result)
 
 
 def _write(sinks: list[MaskSink], info: VideoInfo, frames: list[Frame], results: list[FrameResult]) -> None:
@@ -133,15 +135,17 @@ def _overlapped(model: VideoModel, clip: Path, prompts: Prompts, sinks: list[Mas
         began = time.perf_counter()
         background = BackgroundSink(sinks)
         background.open(source.info)
-        frames = iter(ReadAhead(source))
+        frames = ReadAhead(source).with_upcoming()
         while True:
             asked = time.perf_counter()
-            frame = next(frames, None)
+            pair = next(frames, None)
             for_decode += time.perf_counter() - asked
-            if frame is None:
+            if pair is None:
                 break
+            frame, upcoming = pair
+            following = None if upcoming is None else upcoming.rgb
             prompted = prompts.get(frame.index, ())
-            result = tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base)
+            result = tracker.step(frame.rgb, prompted, pts=frame.pts, time_base=frame.time_base, upcoming=following)
             offered = time.perf_counter()
             background.write(frame, result)
             for_write += time.perf_counter() - offered

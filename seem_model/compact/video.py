@@ -43,6 +43,7 @@ class CompactVideoModel:
     engine = "torch"
     reads_text = False
     uses_windows = True
+    encodes_ahead = False
 
     def __init__(
         self, network: CompactSEEM, *, weights_sha256: str, device: torch.device, short_side: int = 320

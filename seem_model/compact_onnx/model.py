@@ -72,6 +72,11 @@ class OnnxVideoModel:
         self._tables = CellTables(self._config)
         self._sessions = Sessions(weights, WeightIndex.read(), threads)
 
+    @property
+    def encodes_ahead(self) -> bool:
+        """Whether there is a thread to spare: encoder and decoder share the threads between them."""
+        return self.threads > 1
+
     @classmethod
     def load(cls, *, weights: Path | None = None, short_side: int = 320, threads: int = 1) -> Self:
         """Reads the weights that ship with the package, or those in `weights`.
@@ -90,15 +95,13 @@ class OnnxVideoModel:
 
     def encode_images(self, views: Sequence[np.ndarray]) -> list[OnnxFeatures]:
         """views: (h, w, 3) uint8 of one size, both sides divisible by 32."""
-        height, width = views[0].shape[:2]
-        grid = (height // STRIDE, width // STRIDE)
-        outputs = self._run(self._sessions.encode, _FEATURES, {"views": np.stack(views)})
-        if len(views) == 1:
-            return [OnnxFeatures(outputs, grid)]
-        arrays = {name: value.numpy() for name, value in outputs.items()}
+        # One by one: a batch gains nothing on a CPU, and must not decide about the last digit of the features.
         return [
-            OnnxFeatures({name: self._value(array[i : i + 1]) for name, array in arrays.items()}, grid)
-            for i in range(len(views))
+            OnnxFeatures(
+                self._run(self._sessions.encode, _FEATURES, {"views": view[None]}),
+                (view.shape[0] // STRIDE, view.shape[1] // STRIDE),
+            )
+            for view in views
         ]
 
     def masks_from_prompts(self, features: OnnxFeatures, prompts: Sequence[PromptMaps]) -> np.ndarray:

@@ -50,7 +50,8 @@ class Sessions:
     Args:
         weights: float32 arrays by name.
         index: Which of them each graph takes.
-        threads: Threads of each graph.
+        threads: Threads in all. A video's next frame is encoded while this one is decoded, so with several threads
+            encoder and decoder have a part of them each.
 
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
@@ -68,10 +69,12 @@ class Sessions:
         onnxruntime.disable_telemetry_events()
         onnxruntime.set_default_logger_severity(_ERRORS)
         self._runtime = onnxruntime
-        self._threads = threads
         self._index = index
         self._values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
-        self.encode, self.encode_memory, self.decode = map(self._load, ("encode", "encode_memory", "decode"))
+        # Encoding takes a little longer than the rest.
+        self._rest = max(1, threads // 2)
+        self.encode = self._load("encode", max(1, threads - self._rest))
+        self.encode_memory, self.decode = (self._load(name, self._rest) for name in ("encode_memory", "decode"))
 
     def value_of(self, array: np.ndarray) -> onnxruntime.OrtValue:
         """An array as the runtime takes it, without a copy if it is contiguous."""
@@ -79,11 +82,11 @@ class Sessions:
 
     @cached_property
     def encode_prompt(self) -> onnxruntime.InferenceSession:
-        return self._load("encode_prompt")
+        return self._load("encode_prompt", self._rest)
 
-    def _load(self, name: str) -> onnxruntime.InferenceSession:
+    def _load(self, name: str, threads: int) -> onnxruntime.InferenceSession:
         options = self._runtime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         # A thread that waits sleeps: one that spins takes a core from whatever else runs on the machine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -23,7 +23,7 @@ from vos.tracking.target import SeenMask, Target, TrackerState
 from vos.tracking.view import View
 from vos.tracking.windows import Window
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 def save_state(path: Path, state: TrackerState) -> None:
@@ -60,6 +60,7 @@ def save_state(path: Path, state: TrackerState) -> None:
             {
                 "object": target.object_id,
                 "window": asdict(target.window),
+                "ahead": asdict(target.ahead),
                 "last": asdict(target.last.view),
                 "remembered": asdict(target.remembered.view),
                 "remembered_index": target.remembered_index,
@@ -115,6 +116,7 @@ def _target(fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray], model: 
         object_id=fields["object"],
         reference=model.reference_from_arrays(_below(f"{prefix}.reference", arrays)),
         window=Window(**fields["window"]),
+        ahead=Window(**fields["ahead"]),
         last=SeenMask(View(**fields["last"]), arrays[f"{prefix}.last"]),
         remembered=SeenMask(View(**fields["remembered"]), arrays[f"{prefix}.remembered"]),
         remembered_index=fields["remembered_index"],

@@ -39,7 +39,9 @@ class Target:
     Attributes:
         object_id: Its id.
         reference: Its referring visual prompt.
-        window: Where to look for it next.
+        window: Where it is expected next, by the last frame.
+        ahead: Where to look for it next: decided a frame earlier where that is near enough, so that a view can be
+            encoded while the frame before it is decoded.
         last: Its mask in the last frame, after objects have competed for pixels.
         remembered: Its mask in the last view of it that went into memory.
         remembered_index: The number of that frame.
@@ -51,6 +53,7 @@ class Target:
     object_id: int
     reference: Reference
     window: Window
+    ahead: Window
     last: SeenMask
     remembered: SeenMask
     remembered_index: int

@@ -44,11 +44,12 @@ def propagate(
     first = tracker.next_index
     check_frames(plan, source.info.frame_count)
     # Not `with ReadAhead(...)`: that would close the source. The thread ends with this iteration, however it ends.
-    for frame in ReadAhead(source, depth=read_ahead):
+    for frame, upcoming in ReadAhead(source, depth=read_ahead).with_upcoming():
         if frame.index < first and recall is not None:
             result = recall(frame)
         else:
-            result = track_frame(frame, plan, tracker)
+            result = track_frame(frame, plan, tracker, upcoming)
+        del upcoming
         count += 1
         yield frame, result
     if count == 0:
@@ -56,14 +57,15 @@ def propagate(
     check_frames(plan, count)
 
 
-def track_frame(frame: Frame, plan: TrackingPlan, tracker: VideoTracker) -> FrameResult:
-    """One frame of the forward pass: removals, then prompts, then the tracker."""
+def track_frame(frame: Frame, plan: TrackingPlan, tracker: VideoTracker, upcoming: Frame | None = None) -> FrameResult:
+    """One frame of the forward pass: removals, then prompts, then the tracker, which may look at the next frame."""
     for object_id in plan.removals.get(frame.index, ()):
         tracker.remove_object(object_id)
     prompts = plan.prompts.get(frame.index, ())
     if not prompts and not tracker.object_ids:
         return tracker.skip(frame.rgb, pts=frame.pts, time_base=frame.time_base)
-    return tracker.step(frame.rgb, prompts, pts=frame.pts, time_base=frame.time_base)
+    following = None if upcoming is None else upcoming.rgb
+    return tracker.step(frame.rgb, prompts, pts=frame.pts, time_base=frame.time_base, upcoming=following)
 
 
 def check_frames(plan: TrackingPlan, count: int | None) -> None:

@@ -23,11 +23,12 @@ from vos.tracking.competition import aggregate, logit, sigmoid
 from vos.tracking.cuts import is_cut, signature_of
 from vos.tracking.label_map import Patch, label_map, obey, patches_of, soft_mask
 from vos.tracking.load_model import load_model
+from vos.tracking.lookahead import Lookahead
 from vos.tracking.memory_bank import MemoryBank, MemoryEntry, MemoryPolicy
 from vos.tracking.sharing import SharedView, share_views
 from vos.tracking.target import SeenMask, Target, TrackerState
 from vos.tracking.view import View
-from vos.tracking.windows import Frame, Window, WindowPolicy, box_of, follow, search
+from vos.tracking.windows import Frame, Window, WindowPolicy, box_of, follow, is_near, search
 
 # Frames without an object after which it is no longer expected where it was.
 _PATIENCE = 2
@@ -121,6 +122,7 @@ class VideoTracker:
         self.paint_absent = paint_absent
         self.clean = clean or CleanPolicy()
         self.keep_soft_masks = keep_soft_masks
+        self._lookahead = Lookahead(self.model)
         self._bank = MemoryBank(self.policy)
         self._targets: dict[int, Target] = {}
         self._together: tuple[tuple[int, ...], ...] = ()
@@ -145,6 +147,7 @@ class VideoTracker:
         *,
         pts: int | None = None,
         time_base: Fraction = Fraction(1),
+        upcoming: np.ndarray | None = None,
     ) -> FrameResult:
         """Takes the next frame and returns its masks.
 
@@ -154,6 +157,8 @@ class VideoTracker:
                 not looked at: they belong to this frame because they are passed with it.
             pts: Presentation time to hand through to the result; the frame's index when left out.
             time_base: Seconds per unit of `pts`.
+            upcoming: The picture that the next step will get, where it is known already. It saves time: a thread begins
+                to look at it. Results do not change; the array must stay as it is until then.
 
         Raises:
             PromptError: No object is known and none is prompted, or a prompt does not fit the frame.
@@ -175,7 +180,14 @@ class VideoTracker:
 
         # Nothing of the tracker changes before all prompts are understood: one that cannot be used leaves no trace.
         anew = {prompt.object_id for prompt in prompts if _starts_anew(prompt)}
-        sightings = self._decode_known(rgb, frame, [i for i in self._targets if i not in anew], cut=cut)
+        shared, searched = self._views_for(frame, [i for i in self._targets if i not in anew], cut=cut)
+        features = self._lookahead.encode(rgb, [own.view for own in shared])
+        if upcoming is not None and not prompts and upcoming.shape == rgb.shape:
+            self._lookahead.begin(upcoming, self._views_ahead(frame, shared))
+        sightings = [
+            self._decode(own, seen, searching=own in searched, cut=cut)
+            for own, seen in zip(shared, features, strict=True)
+        ]
         annotation = self._annotate(rgb, frame, prompts, anew, sightings) if prompts else Annotation()
         untouched = self._labels(sightings, {}, rgb) if annotation.changed else np.zeros((0, 0), np.uint16)
         prompted = {object_id for view in annotation.views for object_id in view.object_ids}
@@ -283,25 +295,22 @@ class VideoTracker:
             )
         return size
 
-    def _decode_known(self, rgb: np.ndarray, frame: Frame, object_ids: Sequence[int], *, cut: bool) -> list[_Sighting]:
-        """Looks for objects that are tracked already."""
-        if not object_ids:
-            return []
-        windows = {i: frame.everything if cut else self._targets[i].window for i in object_ids}
+    def _views_for(
+        self, frame: Frame, object_ids: Sequence[int], *, cut: bool
+    ) -> tuple[list[SharedView], list[SharedView]]:
+        """Where tracked objects are looked for; then those of the views whose objects may be anywhere."""
+        windows = {i: frame.everything if cut else self._targets[i].ahead for i in object_ids}
         # Who is lost may be anywhere, who is seen is about where it was: they never share a view.
         lost = {i: window for i, window in windows.items() if cut or self._targets[i].missing >= _PATIENCE}
         seen = {i: window for i, window in windows.items() if i not in lost}
-        following = share_views(seen, frame, self.windows, self._together)
-        shared = [*following, *share_views(lost, frame, self.windows)]
-        crops = [own.view.crop(rgb) for own in shared]
-        encoded: dict[int, Features] = {}
-        # Views of one size are encoded together.
-        for shape in dict.fromkeys(crop.shape for crop in crops):
-            rows = [row for row, crop in enumerate(crops) if crop.shape == shape]
-            encoded |= zip(rows, self.model.encode_images([crops[row] for row in rows]), strict=True)
-        return [
-            self._decode(own, encoded[row], searching=row >= len(following), cut=cut) for row, own in enumerate(shared)
-        ]
+        searched = share_views(lost, frame, self.windows)
+        return [*share_views(seen, frame, self.windows, self._together), *searched], searched
+
+    def _views_ahead(self, frame: Frame, shared: Sequence[SharedView]) -> list[View]:
+        """Where objects will be looked for in the next frame if they are seen in this one."""
+        windows = {i: target.window for i, target in self._targets.items() if target.missing == 0}
+        together = [own.object_ids for own in shared]
+        return [own.view for own in share_views(windows, frame, self.windows, together)]
 
     def _decode(self, shared: SharedView, features: Features, *, searching: bool, cut: bool) -> _Sighting:
         """Masks of the objects of one view, from memory; `searching` for objects that may be anywhere."""
@@ -421,10 +430,11 @@ class VideoTracker:
             if box is None or last.area < _LEAST_SHARE * area:
                 missing = target.missing + 1
                 window = search(target.last_seen, missing, frame, self.windows)
-                updated = replace(target, last=last, missing=missing, window=window, area=area)
+                updated = replace(target, last=last, missing=missing, window=window, ahead=window, area=area)
             else:
                 window = follow(target.last_seen, box, frame, self.windows)
-                updated = replace(target, last=last, missing=0, window=window, last_seen=window, area=area)
+                ahead = target.window if target.missing == 0 and is_near(target.window, window) else window
+                updated = replace(target, last=last, missing=0, window=window, ahead=ahead, last_seen=window, area=area)
             self._targets[object_id] = updated
 
     def _pin(self, sighting: _Sighting, windows: Sequence[Window]) -> None:
@@ -436,6 +446,7 @@ class VideoTracker:
             self._targets[object_id] = Target(
                 object_id,
                 reference.select([row]),
+                windows[row],
                 windows[row],
                 last=seen,
                 remembered=seen,

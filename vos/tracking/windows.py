@@ -146,6 +146,16 @@ def follow(previous: Window, box: Box, frame: Frame, policy: WindowPolicy) -> Wi
     return replace(wanted, zoom=zoom)
 
 
+# Share of a window's shorter side by which an object may move within a frame for its window to be chosen a frame ahead.
+_STEADY = 0.08
+
+
+def is_near(earlier: Window, window: Window) -> bool:
+    """Whether an object that is expected in `window` may be looked for in the window of a frame earlier."""
+    most = _STEADY * window.zoom * min(window.rows, window.columns)
+    return max(abs(earlier.x - window.x), abs(earlier.y - window.y)) <= most
+
+
 # An object that was seen this many times larger than the whole frame shows it is looked for in tiles too. What a tile
 # shows nobody has seen at that size before, so look-alikes pass there more easily: not without need.
 _SMALL = 3.0

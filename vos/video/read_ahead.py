@@ -31,6 +31,10 @@ class ReadAhead(SourceAround):
 
     def __iter__(self) -> Iterator[Frame]:
         # Not a generator itself, so that errors of starting come here and not with the first frame.
+        return (frame for frame, _ in self.with_upcoming())
+
+    def with_upcoming(self) -> Iterator[tuple[Frame, Frame | None]]:
+        """Every frame and, where it is decoded already, the one after it. Never waits for that one."""
         return self._take(iter(self._source))
 
     def close(self) -> None:
@@ -38,12 +42,12 @@ class ReadAhead(SourceAround):
             pump.stop()
         super().close()
 
-    def _take(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _take(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, Frame | None]]:
         pump = _Pump(frames, self._depth)
         self._pumps.add(pump)
         try:
             while (frame := pump.get()) is not None:
-                yield frame
+                yield frame, pump.upcoming
                 del frame
         finally:
             pump.stop()
@@ -74,6 +78,12 @@ class _Pump:
         if error is not None:
             raise error
         return None
+
+    @property
+    def upcoming(self) -> Frame | None:
+        """What `get` would give at once; None if it would have to wait, or nothing follows."""
+        with self._changed:
+            return self._queue[0] if self._queue else None
 
     def stop(self) -> None:
         """Ends the thread after the frame it is decoding and drops what is queued. May be called again.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,18 @@ from seem_model.compact.view_sizes import input_sizes
 from vos.tracking.cuts import is_cut, signature_of
 from vos.tracking.sharing import share_views
 from vos.tracking.view import View
-from vos.tracking.windows import Box, Frame, Window, WindowPolicy, around, box_of, box_of_pixels, follow, search
+from vos.tracking.windows import (
+    Box,
+    Frame,
+    Window,
+    WindowPolicy,
+    around,
+    box_of,
+    box_of_pixels,
+    follow,
+    is_near,
+    search,
+)
 
 FRAME = Frame(480, 854, tuple(input_sizes(480, 854, 256)))
 POLICY = WindowPolicy()
@@ -41,6 +54,14 @@ def test_a_window_zooms_slowly_and_a_tiny_object_is_not_magnified_without_end() 
     for _ in range(120):
         following = follow(following, Box(400, 200, 410, 210), FRAME, POLICY)
     assert following.zoom == pytest.approx(1 / POLICY.max_magnification)
+
+
+def test_only_a_window_that_hardly_moved_serves_a_frame_later() -> None:
+    window = Window(100, 80, 0.5, rows=96, columns=160)
+    assert is_near(window, window)
+    assert is_near(window, replace(window, x=103.5, y=76.5))
+    assert not is_near(window, replace(window, x=104.5))
+    assert not is_near(window, replace(window, y=75.5))
 
 
 def test_a_lost_object_is_looked_for_in_all_of_the_frame_and_in_every_tile() -> None:

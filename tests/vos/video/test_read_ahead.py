@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from fractions import Fraction
@@ -79,6 +80,18 @@ def test_never_more_than_depth_frames_wait_for_a_consumer(depth: int) -> None:
 
 def test_frames_come_complete_and_in_order() -> None:
     assert [frame.index for frame in ReadAhead(CountingSource(50), depth=3)] == list(range(50))
+
+
+def test_every_frame_comes_with_the_one_after_it_where_that_is_decoded() -> None:
+    pairs = ReadAhead(CountingSource(20), depth=3).with_upcoming()
+    seen = []
+    for frame, upcoming in pairs:
+        assert upcoming is None or upcoming.index == frame.index + 1
+        seen.append((frame.index, upcoming is not None))
+        time.sleep(0.01)
+    assert [index for index, _ in seen] == list(range(20))
+    assert sum(known for _, known in seen) > 10
+    assert not seen[-1][1]
 
 
 def test_an_error_comes_after_the_frames_before_it() -> None:
