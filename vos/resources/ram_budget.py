@@ -19,7 +19,7 @@ _NETWORK_PER_PIXEL = 470  # activations per pixel of the network's input
 _OBJECT_PER_PIXEL = 16  # the same for every object
 # Keys of a remembered frame, per 16x16 cell of the input: as kept, laid out as float32, and joined with other frames.
 _MEMORY_PER_CELL = 2400 + 4000 + 4000
-_MEMORY_PER_CELL_AND_OBJECT = 4 * (88 + 2 * 106)  # the same for value and masks
+_MEMORY_PER_CELL_AND_OBJECT = 4 * (88 + 2 * 116)  # the same for value and masks
 _DECODER_PER_PIXEL = 24  # pictures that the codec refers to or decodes at once
 _PAINTING_PER_PIXEL = 12  # from the network's logits to a label map of the source's size
 _OVERLAY_PER_PIXEL = 90  # pictures that the encoder looks ahead at
