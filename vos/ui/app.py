@@ -58,6 +58,8 @@ def create_app(workspace: Workspace, *, token: str, host: str = "127.0.0.1") -> 
         Route("/api/undo", api.undo, methods=["POST"]),
         Route("/api/redo", api.redo, methods=["POST"]),
         Route("/api/propagate", api.propagate, methods=["POST"]),
+        Route("/api/masks/edit", api.edit_masks, methods=["POST"]),
+        Route("/api/masks/undo", api.undo_mask_edit, methods=["POST"]),
         Route("/api/stop", api.stop, methods=["POST"]),
         Route("/api/library", api.library),
         Route("/api/open", api.open, methods=["POST"]),
@@ -132,6 +134,13 @@ class _Api:
     async def edit(self, request: Request) -> Response:
         node = gesture_node(await _json_of(request))
         return JSONResponse(await _in_thread(self._workspace.session.edit, node))
+
+    async def edit_masks(self, request: Request) -> Response:
+        node = gesture_node(await _json_of(request))
+        return JSONResponse(await _in_thread(self._workspace.session.edit_masks, node))
+
+    def undo_mask_edit(self, request: Request) -> Response:
+        return JSONResponse(self._workspace.session.undo_mask_edit())
 
     def undo(self, request: Request) -> Response:
         return JSONResponse(self._workspace.session.undo())

@@ -134,6 +134,11 @@ def _add(document: Document, edit: JsonNode, place: Place) -> Document:
     return _named(document, new, f"Object {new}")
 
 
+def with_object(document: Document, object_id: int) -> Document:
+    """The document with an object that has a mask but no mark: a part that was split off."""
+    return _named(document, object_id, f"Object {object_id}")
+
+
 def _rename(document: Document, edit: JsonNode, place: Place) -> Document:
     name = " ".join(edit.get("name").text().split())
     if not 1 <= len(name) <= MAX_NAME:

@@ -56,11 +56,12 @@ def zipped(folder: Path) -> IO[bytes]:
     return file
 
 
-def export_masks(folder: OutputFolder, video: Path, name: str) -> Path:
-    """The masks of a finished run in another format, beside them in the run's folder.
+def export_masks(folder: OutputFolder, source: OutputFolder, video: Path, name: str) -> Path:
+    """The masks of a run in another format, beside them in the run's folder; of one that was stopped what is there.
 
     Args:
         folder: The run's folder.
+        source: Where its masks are: the same, or its forward pass.
         video: Its video.
         name: One of `vos.export.FORMATS`.
 
@@ -74,10 +75,10 @@ def export_masks(folder: OutputFolder, video: Path, name: str) -> Path:
     row = FORMATS.get(name)
     if row is None:
         raise UsageError(f"mask format {name!r} is not one of {', '.join(FORMATS)}")
-    target = folder.root / row.place
-    if target != folder.masks:
-        convert_run(folder.root, [name], video=str(video), overwrite=True)
-    return target
+    if source.root / row.place == source.masks:
+        return source.masks
+    convert_run(source.root, [name], output=folder.root, video=str(video), overwrite=True)
+    return folder.root / row.place
 
 
 def format_rows() -> list[dict[str, Any]]:

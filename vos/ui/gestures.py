@@ -22,6 +22,7 @@ from vos.files.json_node import JsonNode
 from vos.prompts import Box, Direction, Mask, Points, Polygon, Prompt, PromptScript, Stroke
 from vos.prompts.points import point_radius
 from vos.prompts.stroke import draw_lines
+from vos.ui.marks import delete_mark, move_mark
 
 P = TypeVar("P", bound=Prompt)
 
@@ -163,6 +164,14 @@ def _polygon(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScr
     return _put(rest, Polygon((ring,), **place.common(script)))
 
 
+def _delete(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScript:
+    return delete_mark(script, gesture, place.object_id, place.frame)
+
+
+def _move(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScript:
+    return move_mark(script, gesture, place.object_id, place.frame, place.size)
+
+
 def _clear(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScript:
     cleared = without(script, place.object_id, place.frame)
     if cleared == script:
@@ -177,6 +186,8 @@ _GESTURES: dict[str, Callable[[PromptScript, JsonNode, Place], PromptScript]] = 
     "box": _box,
     "polygon": _polygon,
     "clear": _clear,
+    "delete-mark": _delete,
+    "move-mark": _move,
 }
 
 

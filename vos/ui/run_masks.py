@@ -17,6 +17,7 @@ import numpy as np
 from vos.errors import OutputError
 from vos.prompts import Prompt, PromptScript
 from vos.prompts.digest import prompts_digest
+from vos.runs.edit_layers import read_edited_run
 from vos.runs.folder import OutputFolder
 from vos.runs.journal import read_journal
 from vos.runs.masks import read_labels
@@ -107,6 +108,8 @@ class RunMasks:
         self._correction: _Run | None = None
         self._arriving: _Run | None = None
         self._live: tuple[int, np.ndarray] | None = None
+        # Of the run, in words.
+        self.edits: tuple[str, ...] = ()
         self.reload()
 
     def reload(self) -> None:
@@ -114,6 +117,7 @@ class RunMasks:
         self._live = self._arriving = self._run = self._correction = None
         # The record first: reading it puts a correction that was completed in its place.
         self._run = _read_run(self._folder, self._frames)
+        self.edits = tuple(map(str, read_edited_run(self._folder).steps)) if self._run is not None else ()
         self._correction = _read_run(OutputFolder(self._folder.correction), self._frames)
 
     def update_mode(self, key: ScriptKey) -> UpdateMode:
@@ -160,6 +164,12 @@ class RunMasks:
         """Frames that have a mask."""
         shown = self._shown(key)
         return len(shown[0].done) if shown else 0
+
+    def exportable(self, key: ScriptKey) -> OutputFolder | None:
+        """Where masks of a script are that can be exported: all of them, or those of a run that was stopped."""
+        if self._run is None or self._run.key != key or (self._correction is not None and self._correction.key == key):
+            return None
+        return next((folder for folder in self._run.folders if folder.journal.exists() and self._run.done), None)
 
     def labels(self, key: ScriptKey, index: int) -> tuple[np.ndarray, ScriptKey] | None:
         """(H, W) uint16 labels of a frame and the key of their script, or None if there is no mask of it.

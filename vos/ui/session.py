@@ -15,16 +15,20 @@ from vos.errors import OutputError, PromptError, UsageError, exit_code_of
 from vos.files.json_node import JsonNode, json_errors_as
 from vos.prompts import Box, Prompt, PromptScript
 from vos.results import FrameResult
+from vos.runs.edit_run import edit_run, undo_edit
+from vos.runs.edits import EditReport
 from vos.runs.folder import OutputFolder
 from vos.runs.options import Observer
-from vos.ui.document import History, apply_edit
+from vos.ui.document import History, apply_edit, with_object
 from vos.ui.exports import export_masks
+from vos.ui.forecast import forecast
 from vos.ui.frames import FrameStore
 from vos.ui.gestures import Place
+from vos.ui.mask_edits import edit_of
 from vos.ui.model_thread import ModelThread
 from vos.ui.preview import EncodeCache, first_mask
 from vos.ui.progress import RunProgress
-from vos.ui.run_masks import RunMasks, matches_on, script_key
+from vos.ui.run_masks import RunMasks, ScriptKey, matches_on, script_key
 from vos.ui.session_folder import load_document, save_document
 from vos.ui.update import bring_up_to_date
 from vos.ui.views import document_view
@@ -71,6 +75,7 @@ class Session:
         self._encoded: EncodeCache | None = None
         self._stop = threading.Event()
         self._progress = RunProgress()
+        self._forecast: tuple[tuple[ScriptKey, int], dict[str, Any] | None] | None = None
         model_thread.submit(self._warm_up)
 
     # State ----------------------------------------------------------------------------------------------------------
@@ -109,7 +114,21 @@ class Session:
                 **self._progress.view(),
                 "masks": self._masks.state(self._key),
                 "frames_done": self._masks.count(self._key),
+                "can_export": self._progress.state == "idle" and self._masks.exportable(self._key) is not None,
+                "edits": list(self._masks.edits),
+                "forecast": self._forecast_view(),
             }
+
+    def _forecast_view(self) -> dict[str, Any] | None:
+        """What an update would track, if there is something to bring up to date; looked at once per change."""
+        if self._progress.state != "idle" or not self._script.prompts or self._masks.state(self._key) == "current":
+            return None
+        if self._forecast is None or self._forecast[0] != (self._key, self._progress.epoch):
+            mode = self._masks.update_mode(self._key)
+            done = self._masks.count(self._key) if mode == "resume" else 0
+            found = forecast(self.folder, self._script, mode, done, len(self.frames))
+            self._forecast = ((self._key, self._progress.epoch), None if found is None else found.to_json())
+        return self._forecast[1]
 
     def presence(self) -> dict[int, str]:
         """See `RunMasks.presence`."""
@@ -132,7 +151,8 @@ class Session:
         """
         frame = edit.get("frame").integer(0, len(self.frames) - 1) if edit.has("frame") else 0
         object_id = edit.get("object").integer(1, 65535) if edit.has("object") else 1
-        tracked = self._tracked(object_id, frame) if edit.get("kind").value == "eraser" else None
+        needs_mask = edit.get("kind").value in ("eraser", "point")
+        tracked = self._tracked(object_id, frame) if needs_mask else None
         place = Place(object_id, frame, (self.frames.info.width, self.frames.info.height), tracked)
         return self._change(lambda: self._history.change(apply_edit(self._history.document, edit, place)))
 
@@ -237,15 +257,53 @@ class Session:
     def export(self, name: str) -> Path:
         """Writes the masks in another format into the session's folder; returns the file or folder.
 
+        Of a run that was stopped, the frames that are done are written.
+
         Raises:
-            UsageError: There is no such format, or the masks are not up to date.
+            UsageError: There is no such format, or the masks are not those of the marks.
             OutputError: It cannot be written.
         """
         with self._lock:
-            if self._progress.state != "idle" or self._masks.state(self._key) != "current":
+            source = None if self._progress.state != "idle" else self._masks.exportable(self._key)
+            if source is None:
                 raise UsageError("propagate first: the masks are not those of the marks yet")
-            job = self._model_thread.submit(lambda model: export_masks(self.folder, self.video, name))
+            job = self._model_thread.submit(lambda model: export_masks(self.folder, source, self.video, name))
         return job.result()
+
+    # Edits of finished masks ----------------------------------------------------------------------------------------
+
+    @json_errors_as(UsageError)
+    def edit_masks(self, edit: JsonNode) -> dict[str, Any]:
+        """Edits the masks of a range of frames; nothing is tracked. Returns what the page shows of it.
+
+        Raises:
+            UsageError: The masks are not up to date, or the edit cannot be made.
+            OutputError: They cannot be written.
+        """
+        info = self.frames.info
+        wanted = edit_of(edit, (info.width, info.height))
+        return self._edit_masks(lambda: edit_run(self.folder.root, wanted, video=str(self.video)))
+
+    def undo_mask_edit(self) -> dict[str, Any]:
+        """Takes back the last edit of the masks. Raises like `edit_masks`."""
+        return self._edit_masks(lambda: undo_edit(self.folder.root, video=str(self.video)))
+
+    def _edit_masks(self, act: Callable[[], EditReport]) -> dict[str, Any]:
+        with self._lock:
+            if self._progress.state != "idle" or self._masks.state(self._key) != "current":
+                raise UsageError("propagate first: edits are made to masks that are up to date")
+            # Under the lock: it takes as long as reading the masks, and nobody may change them meanwhile.
+            report = act()
+            self._masks.reload()
+            self._progress = RunProgress(epoch=self._progress.epoch + 1)
+            new = report.new_object
+            if new is not None and new not in self._history.document.object_ids:
+                with self._history.all_or_nothing():
+                    self._history.change(with_object(self._history.document, new))
+                    save_document(self.folder, self.video, self._history.document)
+            view = {"report": report.to_json(), "document": document_view(self._history), "run": self.run_view()}
+        self._on_change()
+        return view
 
     def close(self) -> None:
         """Stops a run and waits for its end."""

@@ -11,6 +11,7 @@ from seem_model.video_model import VideoModel
 from vos.errors import OutputError
 from vos.prompts import PromptScript
 from vos.runs.correction import CorrectionReport, revise_run
+from vos.runs.edit_run import edits_of
 from vos.runs.folder import OutputFolder
 from vos.runs.options import SNAPSHOT_EVERY, Observer, RunOptions
 from vos.runs.run import RunOutcome, TrackJob, run_job
@@ -61,6 +62,11 @@ def bring_up_to_date(
         if mode == "resume":
             return _describe(run_job(job, model, replace(options, resume=True), observer))
     except OutputError as error:
+        if edits_of(folder.root):
+            raise OutputError(
+                f"{error}. The masks have edits, which tracking anew would lose: take them back first, or go on with "
+                "the versions that the run was made with"
+            ) from error
         note = f"Everything was tracked anew: {error}. "
         on_restart()
     return note + _describe(run_job(job, model, replace(options, overwrite=True), observer))

@@ -37,7 +37,11 @@ def prompt_view(prompt: Prompt) -> dict[str, Any]:
     if isinstance(prompt, Stroke) and prompt.raster is None:
         return view | {"lines": [line.tolist() for line in prompt.lines], "width": prompt.width}
     if isinstance(prompt, Points):
-        return view | {"positive": prompt.positive.tolist(), "negative": prompt.negative.tolist()}
+        return view | {
+            "positive": prompt.positive.tolist(),
+            "negative": prompt.negative.tolist(),
+            "order": list(prompt.order),
+        }
     if isinstance(prompt, Box):
         x0, y0, x1, y1 = prompt.x0, prompt.y0, prompt.x1, prompt.y1
         return view | {"rings": [[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]]}

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,12 @@ def clip() -> Path:
 
 @pytest.fixture
 def address(tmp_path: Path, clip: Path) -> Iterator[str]:
+    with served(tmp_path, clip) as address:
+        yield address
+
+
+@contextmanager
+def served(tmp_path: Path, clip: Path) -> Iterator[str]:
     """The address that `vos ui` prints; the server ends with Ctrl+C."""
     command = vos("ui", clip, "-o", tmp_path / "session", "--no-browser", cwd=tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -79,8 +86,9 @@ def address(tmp_path: Path, clip: Path) -> Iterator[str]:
 class Page:
     """The page with the words of this test."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, width: int = 1280, height: int = 720) -> None:
         self.page = page
+        self.size = width, height
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
@@ -97,11 +105,12 @@ class Page:
             self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Screen position of a pixel of the 1280x720 clip."""
+        """Screen position of a pixel of the clip."""
         box = self.page.locator("#canvas").bounding_box()
-        scale = min(box["width"] / 1280, box["height"] / 720)
-        left = box["x"] + (box["width"] - 1280 * scale) / 2
-        top = box["y"] + (box["height"] - 720 * scale) / 2
+        width, height = self.size
+        scale = min(box["width"] / width, box["height"] / height)
+        left = box["x"] + (box["width"] - width * scale) / 2
+        top = box["y"] + (box["height"] - height * scale) / 2
         return left + x * scale, top + y * scale
 
     def drag(self, *points: tuple[float, float]) -> None:
@@ -150,10 +159,17 @@ class Page:
 
 @pytest.fixture
 def page(address: str) -> Iterator[Page]:
+    with opened_page(address) as page:
+        yield page
+
+
+@contextmanager
+def opened_page(address: str, width: int = 1280, height: int = 720) -> Iterator[Page]:
+    """The page of a clip of this size in a browser; at the end, it must have had no error."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
-            tab = Page(browser.new_page(viewport={"width": 1280, "height": 720}))
+            tab = Page(browser.new_page(viewport={"width": 1280, "height": 720}), width, height)
             # Never reached on an idle machine; the suite must also pass on a busy one.
             tab.page.set_default_timeout(120_000)
             tab.page.goto(address)

@@ -88,7 +88,7 @@ document.addEventListener("drop", (event) => {
 async function showExport() {
   const dialog = element("export-dialog");
   element("export-result").textContent = "";
-  if (store.run?.masks !== "current") {
+  if (!store.run?.can_export) {
     toast(
       store.document?.prompts.length
         ? "Propagate first: the masks do not reflect your marks yet."
@@ -99,7 +99,9 @@ async function showExport() {
   }
   try {
     const { formats } = await get("api/formats");
-    element("export-text").textContent = `Files are written to ${store.folder}`;
+    const { masks, frames_done: done } = store.run;
+    const part = masks === "current" ? "" : `Only ${done} of ${store.video.frames} frames are done, and these are written. `;
+    element("export-text").textContent = `${part}Files are written to ${store.folder}`;
     element("formats").replaceChildren(...formats.map(formatRow));
     dialog.showModal();
   } catch (error) {
@@ -153,10 +155,11 @@ element("export").onclick = showExport;
 
 const KEYS = [
   ["Stroke, eraser", "B, E"], ["Point on, outside", "P, N"], ["Box, outline", "R, G"], ["Brush size", "[ ]"],
-  ["Previous, next frame", "← →"], ["Ten frames", "Shift ← →"], ["First, last frame", "Home End"], ["Play, pause", "Space"],
+  ["Choose, move a mark", "V"], ["Delete the chosen mark", "Del"], ["Not this", "right click"],
+  ["Previous, next frame", "← → or , ."], ["Ten frames", "Shift ← →"], ["First, last frame", "Home End"], ["Play, pause", "Space"],
   ["Previous, next mark", "Ctrl ← →"], ["Choose object", "1 … 9"], ["Add object", "A"], ["Hide masks", "M"],
   ["Undo, redo", "Ctrl Z, Ctrl ⇧ Z"], ["Propagate", "Ctrl Enter"], ["Stop, cancel", "Esc"], ["Whole frame", "0"],
-  ["Zoom", "wheel"], ["Move picture", "middle button"],
+  ["Crosshair for the keyboard", "C, arrows, Enter"], ["Zoom", "wheel"], ["Move picture", "middle button"],
 ];
 
 element("keys").replaceChildren(

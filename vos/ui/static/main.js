@@ -7,9 +7,12 @@ import { forgetVideo } from "./pictures.js";
 import { halt, start, takeRun } from "./propagation.js";
 import { resetView } from "./stage.js";
 import { changed, isRunning, listen, setFrame, store } from "./store.js";
+import "./mask_edits.js";
 import "./timeline.js";
 import { showError, toast } from "./toast.js";
-import { chooseTool, closePolygon, drawByKey, giveUp, takeBackCorner, TOOL_KEYS } from "./tools.js";
+import {
+  chooseTool, closePolygon, deleteChosen, drawByKey, giveUp, takeBackCorner, toggleCrosshair, TOOL_KEYS,
+} from "./tools.js";
 import { togglePlay } from "./transport.js";
 
 const element = (id) => document.getElementById(id);
@@ -117,7 +120,11 @@ const KEYS = {
   "]": () => setBrush(store.brush + Math.max(1, Math.round(store.brush / 8))),
   "?": showHelp,
   Enter: closePolygon,
-  Backspace: takeBackCorner,
+  Backspace: () => takeBackCorner() || deleteChosen(),
+  Delete: deleteChosen,
+  ",": () => setFrame(store.frame - 1),
+  ".": () => setFrame(store.frame + 1),
+  c: toggleCrosshair,
   Escape: () => giveUp() || (isRunning() && halt()),
 };
 

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { forgetLabels } from "./pictures.js";
-import { changed, isRunning, listen, setFrame, store } from "./store.js";
+import { changed, isRunning, listen, objectOf, setFrame, store } from "./store.js";
 import { showError, toast } from "./toast.js";
 
 const element = (id) => document.getElementById(id);
@@ -64,6 +64,14 @@ function showLive(run) {
   }
 }
 
+/** What Propagate, Resume or Update will track: "frames 40 to 131 (Rabbit)". */
+function aheadText(forecast) {
+  if (!forecast) return "";
+  const frames = forecast.ranges.map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`)).join(", ");
+  const names = forecast.objects.map((id) => objectOf(id)?.name ?? `Object ${id}`);
+  return `frames ${frames}${names.length ? ` (${names.join(", ")} changed)` : ""}`;
+}
+
 const LABELS = { none: "Propagate", partial: "Resume", outdated: "Update", current: "Up to date" };
 
 function show() {
@@ -84,6 +92,8 @@ function show() {
     ? { none: "Track the marked objects through the video (Ctrl+Enter)", partial: "Continue where it stopped (Ctrl+Enter)",
         outdated: "Bring the masks up to date with your marks (Ctrl+Enter)", current: "The masks reflect your marks" }[run.masks]
     : "Mark an object first";
+  const ahead = aheadText(run.forecast);
+  if (ahead) propagate.title += `: ${ahead}`;
   if (running) {
     bar.max = run.total || 1;
     if (run.total) bar.value = run.done;
@@ -94,7 +104,12 @@ function show() {
   const state = element("run-state");
   state.textContent = running
     ? "Propagating…"
-    : { none: "", partial: `${run.frames_done} frames done`, outdated: "Marks changed since", current: "✓ Saved and up to date" }[run.masks];
+    : {
+        none: "",
+        partial: `${run.frames_done} frames done${ahead ? ` · Resume tracks ${ahead}` : ""}`,
+        outdated: ahead ? `Update tracks ${ahead}` : "Marks changed since",
+        current: "✓ Saved and up to date",
+      }[run.masks];
   state.classList.toggle("good", !running && run.masks === "current");
 }
 

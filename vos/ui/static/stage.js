@@ -44,6 +44,11 @@ export function toSource(event) {
   return [(event.clientX - box.left - x) / scale, (event.clientY - box.top - y) / scale];
 }
 
+/** Screen pixels per source pixel. */
+export function pixelScale() {
+  return placement().scale;
+}
+
 export function zoomAt(event, factor) {
   const [x, y] = toSource(event);
   const before = view.zoom;

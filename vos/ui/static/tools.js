@@ -2,7 +2,8 @@
 
 import { post } from "./api.js";
 import { icon } from "./icon.js";
-import { outline, panBy, setCrosshair, setGesture, strokeLine, toSource, zoomAt } from "./stage.js";
+import { chooseMark, chosenMark, markAt } from "./marks.js";
+import { outline, panBy, pixelScale, setCrosshair, setGesture, strokeLine, toSource, zoomAt } from "./stage.js";
 import { changed, isRunning, listen, objectOf, store } from "./store.js";
 import { showError, toast } from "./toast.js";
 
@@ -12,7 +13,11 @@ const bar = document.getElementById("tools");
 
 const CLOSE_ENOUGH = 10; // screen pixels from the first corner of an outline at which a click closes it
 
+const NEAR = 12; // screen pixels from a mark at which a click chooses it
+const FAR = 4; // screen pixels that make a click a drag
+
 const TOOLS = [
+  { name: "select", icon: "select", label: "Select", key: "v", hint: "Click a mark to choose it; drag moves it, Delete removes it" },
   { name: "stroke", icon: "stroke", label: "Stroke", key: "b", hint: "Paint over part of the object" },
   { name: "eraser", icon: "eraser", label: "Eraser", key: "e", hint: "Paint over what does not belong to the object" },
   { name: "point-on", icon: "point-on", label: "Point +", key: "p", hint: "Click on the object" },
@@ -26,6 +31,7 @@ export const TOOL_KEYS = new Map(TOOLS.map((tool) => [tool.key, tool.name]));
 let line = []; // of the stroke, box or outline in progress
 let isDown = false;
 let pointer = null; // where the pointer is, in source pixels
+let keyHand = null; // where the crosshair of the keyboard is, in source pixels
 let isSending = Promise.resolve();
 
 const colour = () => objectOf(store.object)?.colour ?? "#ffffff";
@@ -124,12 +130,92 @@ const POLYGON = {
   },
 };
 
-const HANDS = { stroke: DRAG, eraser: DRAG, "point-on": POINT, "point-off": POINT, box: BOX, polygon: POLYGON };
+let pick = null; // what waits for a part of the picture to be pointed at
+
+/** The next click or drag on the picture is not a mark: `take` gets {point} or {box} in source pixels. */
+export function pickPart(take) {
+  giveUp();
+  pick = take;
+  canvas.focus();
+  show();
+}
+
+const PICK = {
+  down(at) {
+    line = [round(clamp(at))];
+  },
+  move(at) {
+    line[1] = round(clamp(at));
+  },
+  up() {
+    const [start, end = start] = line;
+    const take = pick;
+    line = [];
+    pick = null;
+    if (screenDistance(start, end) > FAR) take({ box: [...start, ...end] });
+    else if (isInside(start)) take({ point: start });
+  },
+  draw: (context, thin) => BOX.draw(context, thin),
+};
+
+const SELECT = {
+  down(at) {
+    const found = markAt(at, NEAR / pixelScale());
+    chooseMark(found);
+    if (found && found.object !== store.object) {
+      store.object = found.object;
+      changed("object");
+    }
+    line = [at];
+  },
+  move(at) {
+    line[1] = at;
+  },
+  up() {
+    const [start, end = start] = line;
+    line = [];
+    const mark = chosenMark();
+    if (!mark || screenDistance(start, end) <= FAR) return;
+    const { object, mark: kind, number } = mark;
+    send({ kind: "move-mark", object, mark: kind, number, by: round([end[0] - start[0], end[1] - start[1]]) });
+  },
+  draw() {},
+};
+
+/** Takes the chosen mark away. Returns whether there was one. */
+export function deleteChosen() {
+  const mark = chosenMark();
+  if (!mark || isRunning()) return false;
+  chooseMark(null);
+  send({ kind: "delete-mark", object: mark.object, mark: mark.mark, number: mark.number });
+  return true;
+}
+
+function drawChosen(context, thin) {
+  const mark = chosenMark();
+  if (!mark) return;
+  const [[x0, y0], [x1, y1] = line[0]] = isDown && line.length ? line : [[0, 0], [0, 0]];
+  const by = mark.isMovable ? [x1 - x0, y1 - y0] : [0, 0];
+  const points = mark.points.map(([x, y]) => [x + by[0], y + by[1]]);
+  if (points.length === 1) {
+    context.beginPath();
+    context.arc(...points[0], 11 * thin, 0, 2 * Math.PI);
+    context.setLineDash([]);
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = 2.5 * thin;
+    context.stroke();
+  } else {
+    outline(context, points, "#ffffff", thin, [5 * thin, 4 * thin], mark.isClosed);
+  }
+}
+
+const HANDS = { select: SELECT, stroke: DRAG, eraser: DRAG, "point-on": POINT, "point-off": POINT, box: BOX, polygon: POLYGON };
 
 function screenDistance(a, b) {
-  const scale = canvas.clientWidth / store.video.width;
-  return Math.hypot(a[0] - b[0], a[1] - b[1]) * scale;
+  return Math.hypot(a[0] - b[0], a[1] - b[1]) * pixelScale();
 }
+
+const hand = () => (pick ? PICK : HANDS[store.tool]);
 
 export function closePolygon() {
   if (store.tool !== "polygon" || line.length === 0) return false;
@@ -144,12 +230,21 @@ export function closePolygon() {
 }
 
 /** Drops what is being drawn. Returns whether there was anything. */
-export function giveUp() {
-  const wasDrawing = line.length > 0;
+function drop() {
+  const wasDrawing = line.length > 0 || chosenMark() !== null;
   line = [];
+  chooseMark(null);
   isDown = false;
   show();
   return wasDrawing;
+}
+
+/** Drops that and whatever waits for the hand. Returns whether there was anything. */
+export function giveUp() {
+  const wasWaiting = pick !== null || keyHand !== null;
+  pick = null;
+  setKeyHand(null);
+  return drop() || wasWaiting;
 }
 
 export function takeBackCorner() {
@@ -160,9 +255,9 @@ export function takeBackCorner() {
 }
 
 function show() {
-  const hand = HANDS[store.tool];
   setGesture((context, thin) => {
-    if (line.length) hand.draw(context, thin);
+    if (line.length) hand().draw(context, thin);
+    drawChosen(context, thin);
     const isBrush = store.tool === "stroke" || store.tool === "eraser";
     if (isBrush && pointer && !isRunning()) drawBrush(context, thin);
   });
@@ -187,20 +282,20 @@ function press(at) {
   store.isPlaying = false;
   changed("play");
   isDown = true;
-  HANDS[store.tool].down(at);
+  hand().down(at);
   show();
 }
 
 function moveTo(at) {
   pointer = at;
-  if (isDown && line.length) HANDS[store.tool].move(at);
+  if (isDown && line.length) hand().move(at);
   show();
 }
 
 function release() {
   if (!isDown) return;
   isDown = false;
-  if (line.length) HANDS[store.tool].up();
+  if (line.length) hand().up();
   show();
 }
 
@@ -215,9 +310,24 @@ canvas.addEventListener("pointerdown", (event) => {
     event.preventDefault();
   } else if (event.button === 0) {
     press(toSource(event));
+  } else if (event.button === 2) {
+    pressNegative(toSource(event));
+    return;
   }
   canvas.setPointerCapture(event.pointerId);
 });
+
+canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+
+/** The right button says "not this", whatever the tool. */
+function pressNegative(at) {
+  if (!store.video || isDown || line.length || pick || !isInside(at)) return;
+  if (isRunning()) {
+    toast("Stop the propagation before you draw; what is done is kept.");
+    return;
+  }
+  send({ kind: "point", at: round(at), positive: false });
+}
 
 canvas.addEventListener("pointermove", (event) => {
   if (!store.video) return;
@@ -252,29 +362,37 @@ canvas.addEventListener(
 );
 canvas.addEventListener("dblclick", closePolygon);
 
-// Keyboard: with the frame focused, arrows move a crosshair and Enter presses and releases. ----------------------------
+// Keyboard: C shows a crosshair that arrows move; Enter presses and releases. ------------------------------------------
 
-let keyHand = null;
+/** Shows the crosshair in the middle, or hides it. */
+export function toggleCrosshair() {
+  if (!store.video) return;
+  if (keyHand) {
+    giveUp();
+    return;
+  }
+  canvas.focus();
+  setKeyHand([store.video.width / 2, store.video.height / 2]);
+}
 
 function setKeyHand(at) {
   keyHand = at;
   setCrosshair(at);
 }
 
-/** Handles a key on the focused frame; returns whether it was one of ours. */
+/** Handles a key while the crosshair is shown; returns whether it was one of ours. */
 export function drawByKey(event) {
-  if (!store.video || document.activeElement !== canvas || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (!store.video || !keyHand || document.activeElement !== canvas || event.ctrlKey || event.metaKey || event.altKey) return false;
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
   if (step) {
     const { width, height } = store.video;
     const far = Math.max(1, Math.round(height / (event.shiftKey ? 20 : 150)));
-    const from = keyHand ?? [width / 2, height / 2];
-    setKeyHand(clamp([from[0] + step[0] * far, from[1] + step[1] * far]));
+    setKeyHand(clamp([keyHand[0] + step[0] * far, keyHand[1] + step[1] * far]));
     moveTo(keyHand);
     return true;
   }
-  if (event.key === "Enter" && keyHand) {
-    const isDrag = HANDS[store.tool] === DRAG || HANDS[store.tool] === BOX;
+  if (event.key === "Enter") {
+    const isDrag = [DRAG, BOX, SELECT, PICK].includes(hand());
     if (!isDown) press(keyHand);
     else release();
     if (!isDrag) release();
@@ -316,7 +434,7 @@ bar.addEventListener("keydown", (event) => {
 });
 
 listen((what) => {
-  if (what.has("frame") || what.has("video")) giveUp();
+  if (what.has("frame") || what.has("video")) drop();
   if (what.has("tool")) {
     for (const button of buttons) {
       const isChosen = button.dataset.tool === store.tool;
