@@ -36,6 +36,12 @@ _FEW_VALUES = 4
 
 _SQUARE = np.ones((3, 3), np.uint8)
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+_CORE = np.ones((5, 5), np.uint8)
+# No band around an object is as wide as this.
+_VERY_SOLID = np.ones((9, 9), np.uint8)
+_REACH = np.ones((11, 11), np.uint8)
+# Of the pixels around one object that are not background, this share must be a mixture; more of it is noise.
+_MOSTLY_BETWEEN = 0.6
 
 REMEDY = "save hard 0 and 255, or one small grey value (1, 2, ...) per object"
 
@@ -83,6 +89,8 @@ def read_grey(values: np.ndarray, where: str, *, wide: bool = False, ids_allowed
     if is_white and ids_allowed and not wide and inner[-1] <= _HIGHEST_USUAL_ID:
         return _with_void(grey, where)
     if is_white or top > _HIGHEST_USUAL_ID or not ids_allowed:
+        if ids_allowed and not wide:
+            _check_no_soft_void(grey, top, where)
         known = _trimap(grey, top)
         if known is not None:
             note = "a trimap: the border runs through the middle of its grey band"
@@ -94,11 +102,15 @@ def read_grey(values: np.ndarray, where: str, *, wide: bool = False, ids_allowed
     return _index_map(grey, where, void=is_white and not wide)
 
 
+def covers_border(inside: np.ndarray) -> bool:
+    """Whether an (H, W) bool object has all corners and most of the border of the picture: it may be what is not."""
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    return all(inside[row, column] for row in (0, -1) for column in (0, -1)) and bool(border.mean() > 0.5)
+
+
 def _one_object(inside: np.ndarray, where: str) -> np.ndarray:
     """Labels of a mask in black and white, unless the object seems to be what is black."""
-    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
-    corners = [inside[row, column] for row in (0, -1) for column in (0, -1)]
-    if all(corners) and border.mean() > 0.5:
+    if covers_border(inside):
         raise PromptError(
             f"{where}: white in all corners and most of the border of the picture: is the object black here? Invert "
             "the picture; or, if the object does fill the frame, save it with value 1 instead of 255"
@@ -118,8 +130,49 @@ def _with_void(grey: np.ndarray, where: str) -> Reading:
     return Reading(np.where(void, 0, grey).astype(np.uint16), _void_note(void))
 
 
+def _check_no_soft_void(grey: np.ndarray, top: int, where: str) -> None:
+    """Raises PromptError where a thin band of white surrounds a small id, and a filter has mixed the two."""
+    bright = 2 * grey.astype(np.int32) > top
+    if cv2.erode(bright.view(np.uint8), _VERY_SOLID, borderValue=0).any():
+        return
+    ids = (grey > 0) & (grey <= _HIGHEST_USUAL_ID) & (cv2.dilate(grey, _CORE) == cv2.erode(grey, _CORE))
+    if np.count_nonzero(ids) > np.count_nonzero(bright) // 5:
+        raise PromptError(
+            f"{where}: object ids ({_listed(grey[ids])}) were mixed with the void border (255) around them: resize "
+            "index pictures with nearest neighbour"
+        )
+
+
 def _void_note(void: np.ndarray) -> str:
     return f"value 255 is void ({np.count_nonzero(void):,} pixels), taken as background"
+
+
+def read_indices(index: np.ndarray, where: str) -> Reading:
+    """Objects of an index map with a palette that says so: 255 is void beside other ids, however large it is.
+
+    Args:
+        index: (H, W) uint8.
+        where: Name of the file, for messages.
+
+    Raises:
+        PromptError: A filter has mixed the ids of several objects.
+    """
+    labels = index.astype(np.uint16)
+    void = index == VOID
+    has_ids = bool(((index != 0) & ~void).any())
+    if ((labels > _HIGHEST_USUAL_ID) & ~void).any() and void.any():
+        _check_no_soft_void(labels, VOID, where)
+        if _is_soft(labels, VOID):
+            return Reading((index > VOID // 2).astype(np.uint16), "soft border, cut at half")
+    mixed = mixed_by_filter(labels)
+    if mixed is not None:
+        return unmixed(mixed, where)
+    if not void.any():
+        return Reading(labels)
+    if not has_ids:
+        # DAVIS-2016: one object.
+        return Reading(void.astype(np.uint16))
+    return Reading(np.where(void, 0, labels).astype(np.uint16), _void_note(void))
 
 
 def _index_map(grey: np.ndarray, where: str, *, void: bool) -> Reading:
@@ -132,7 +185,7 @@ def _index_map(grey: np.ndarray, where: str, *, void: bool) -> Reading:
         band = grey == VOID
         if len(objects) > _MANY_VALUES and len(thin) > len(objects) // 4:
             raise PromptError(f"{where}: {len(objects)} greys are neither object ids nor one soft mask: {REMEDY}")
-        if cv2.erode(band.view(np.uint8), np.ones((9, 9), np.uint8), borderValue=0).any():
+        if cv2.erode(band.view(np.uint8), _VERY_SOLID, borderValue=0).any():
             raise PromptError(
                 f"{where}: greys {_listed(np.array(objects[:-1]))} beside areas of white (255): white could be an "
                 f"object or, as in DAVIS, void: {REMEDY}"
@@ -140,15 +193,9 @@ def _index_map(grey: np.ndarray, where: str, *, void: bool) -> Reading:
         if len(thin) > len(solid):
             raise PromptError(f"{where}: {len(objects)} greys are neither object ids nor one soft mask: {REMEDY}")
         return Reading(np.where(band, 0, grey).astype(np.uint16), _void_note(band))
-    if thin and _is_blended(grey, solid):
-        owners = [v for v in solid if v]
-        if len(owners) > 1:
-            raise PromptError(
-                f"{where}: object ids were mixed at the borders of objects ({_listed(np.array(thin))} between "
-                f"{_listed(np.array(owners))}): resize index pictures with nearest neighbour"
-            )
-        inside = 2 * grey.astype(np.int32) > owners[0]
-        return Reading((inside * owners[0]).astype(np.uint16), "soft border, cut at half")
+    mixed = mixed_by_filter(grey)
+    if mixed is not None:
+        return unmixed(mixed, where)
     if len(thin) > _MANY_VALUES or (len(objects) > _MANY_VALUES and len(thin) > len(objects) // 2):
         raise PromptError(f"{where}: {len(objects)} greys are neither object ids nor one soft mask: {REMEDY}")
     return Reading(grey)
@@ -229,21 +276,51 @@ def _trimap(grey: np.ndarray, top: int) -> np.ndarray | None:
     return nearer
 
 
-def _is_blended(grey: np.ndarray, solid: set[int]) -> bool:
-    """Whether values without area lie between areas of a lower and of a higher value, along most of their borders."""
-    is_solid = np.isin(grey, list(solid))
-    thin = ~is_solid
-    reach = np.ones((7, 7), np.uint8)
-    highest = cv2.dilate(np.where(is_solid, grey, 0).astype(np.uint16), reach)
-    lowest = cv2.erode(np.where(is_solid, grey, 65535).astype(np.uint16), reach)
-    if (thin & (lowest < grey) & (grey < highest)).sum() < 0.9 * thin.sum():
-        return False
-    share = (grey - lowest.astype(np.float64))[thin] / np.maximum(highest.astype(np.float64) - lowest, 1)[thin]
-    if ((share > 0.2) & (share < 0.8)).mean() < 0.4:
-        return False
-    owned = (is_solid & (grey > 0)).view(np.uint8)
-    rim = cv2.dilate(owned, _CROSS).view(bool) & ~owned.view(bool)
-    return bool(rim.any() and thin[rim].mean() > 0.5)
+def mixed_by_filter(labels: np.ndarray) -> Reading | str | None:
+    """What an index map is whose ids a filter has mixed at the borders of objects, which gave other ids there.
+
+    Between an object of id 5 and the background, resizing puts thin lines of 4, 3, 2, 1. They are recognised by where
+    they are, as each of these ids may be an object elsewhere.
+
+    Args:
+        labels: (H, W) uint16 ids.
+
+    Returns:
+        None where borders are hard; the one object, cut at half; or, where there are several objects, which ids are
+        mixed, in words.
+    """
+    solid = cv2.dilate(_flat(labels).view(np.uint8), _SQUARE).view(bool)
+    highest = cv2.dilate(np.where(solid, labels, 0).astype(np.uint16), _REACH)
+    lowest = cv2.erode(np.where(solid, labels, 65535).astype(np.uint16), _REACH)
+    between = ~solid & (lowest < labels) & (labels < highest)
+    if not between.any():
+        return None
+    core = cv2.dilate(labels, _CORE) == cv2.erode(labels, _CORE)
+    owners = [int(v) for v in np.unique(labels[core]) if v]
+    mixed = [v for v in owners if v > 1 and _is_ringed(labels == v, between)]
+    if not mixed:
+        return None
+    if len(owners) == 1 and between[(labels > 0) & (labels != owners[0])].mean() > _MOSTLY_BETWEEN:
+        inside = 2 * labels.astype(np.int32) > owners[0]
+        return Reading((inside * (1 if owners[0] == VOID else owners[0])).astype(np.uint16), "soft border, cut at half")
+    return f"{_listed(labels[between])} around {_listed(np.array(mixed))}"
+
+
+def unmixed(mixed: Reading | str, where: str) -> Reading:
+    """The object that `mixed_by_filter` has found. Raises PromptError where it found several."""
+    if isinstance(mixed, str):
+        raise PromptError(
+            f"{where}: object ids were mixed at the borders of objects ({mixed}): resize index pictures with nearest "
+            "neighbour"
+        )
+    return mixed
+
+
+def _is_ringed(inside: np.ndarray, between: np.ndarray) -> bool:
+    """Whether pixels that are mixed lie along most of the border of an object."""
+    own = inside.view(np.uint8)
+    rim = cv2.dilate(own, _CROSS).view(bool) & ~inside
+    return bool(rim.any() and between[rim].mean() > 0.5)
 
 
 def _listed(values: np.ndarray) -> str:

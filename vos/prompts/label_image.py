@@ -16,7 +16,7 @@ from PIL import Image
 from vos.errors import PromptError
 from vos.files.index_png import IDS_KEY, IDS_TEXT
 from vos.files.palette import DAVIS_PALETTE
-from vos.prompts.grey_mask import REMEDY, VOID, Reading, read_grey
+from vos.prompts.grey_mask import REMEDY, VOID, Reading, covers_border, read_grey, read_indices
 from vos.prompts.image_file import opened_image
 from vos.prompts.painted_colours import ids_of_colours, packed_rgb, solid_colours, without_soft_borders
 from vos.prompts.painted_over import is_copy_of, strokes_over
@@ -183,26 +183,18 @@ def _of_index_map(image: Image.Image, painted: bool, where: str) -> Reading:
     if (colours == used[:, None]).all():
         return read_grey(index, where)
     if _has_label_palette(image, used):
-        return _void_removed(index)
+        return read_indices(index, where)
     soft = _one_soft_object(np.array(image.convert("RGBA")), where) if len(used) > 1 else None
     if soft is not None:
         return soft
-    reading = _void_removed(index)
     if painted:
-        return Reading(_without_edges(reading.labels, image, where), reading.note)
-    return reading
-
-
-def _void_removed(index: np.ndarray) -> Reading:
-    """{0, 255} is one object (DAVIS-2016); 255 next to other ids is 'do not care' (DAVIS-2017): background."""
-    labels = index.astype(np.uint16)
-    void = index == VOID
-    if not void.any():
-        return Reading(labels)
-    if not ((index != 0) & ~void).any():
-        return Reading(void.astype(np.uint16))
-    labels[void] = 0
-    return Reading(labels, f"value 255 is void ({np.count_nonzero(void):,} pixels), taken as background")
+        return Reading(_without_edges(index.astype(np.uint16), image, where))
+    if _palette_of(image)[0].any() and len(used) == 1 and covers_border(index > 0):
+        raise PromptError(
+            f"{where}: palette entry {used[0]} is in all corners and most of the border of the picture: is entry 0 the "
+            "object here? Save the picture with a black background"
+        )
+    return read_indices(index, where)
 
 
 def _has_label_palette(image: Image.Image, ids: np.ndarray) -> bool:
