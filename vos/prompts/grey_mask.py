@@ -131,11 +131,12 @@ def _with_void(grey: np.ndarray, where: str) -> Reading:
 
 
 def _check_no_soft_void(grey: np.ndarray, top: int, where: str) -> None:
-    """Raises PromptError where a thin band of white surrounds a small id, and a filter has mixed the two."""
+    """Raises PromptError where white surrounds areas of a small id, and a filter has mixed the two."""
     bright = 2 * grey.astype(np.int32) > top
-    if cv2.erode(bright.view(np.uint8), _VERY_SOLID, borderValue=0).any():
-        return
-    ids = (grey > 0) & (grey <= _HIGHEST_USUAL_ID) & (cv2.dilate(grey, _CORE) == cv2.erode(grey, _CORE))
+    enclosed = cv2.connectedComponents((~bright).view(np.uint8), connectivity=4)[1]
+    enclosed[np.isin(enclosed, np.unique(enclosed[grey == 0]))] = 0
+    is_area = cv2.dilate(grey, _CORE) == cv2.erode(grey, _CORE)
+    ids = (enclosed > 0) & (grey <= _HIGHEST_USUAL_ID) & is_area
     if np.count_nonzero(ids) > np.count_nonzero(bright) // 5:
         raise PromptError(
             f"{where}: object ids ({_listed(grey[ids])}) were mixed with the void border (255) around them: resize "
@@ -160,10 +161,11 @@ def read_indices(index: np.ndarray, where: str) -> Reading:
     labels = index.astype(np.uint16)
     void = index == VOID
     has_ids = bool(((index != 0) & ~void).any())
-    if ((labels > _HIGHEST_USUAL_ID) & ~void).any() and void.any():
-        _check_no_soft_void(labels, VOID, where)
-        if _is_soft(labels, VOID):
-            return Reading((index > VOID // 2).astype(np.uint16), "soft border, cut at half")
+    top = int(index.max())
+    if ((labels > _HIGHEST_USUAL_ID) & (labels < top)).any():
+        _check_no_soft_void(labels, top, where)
+        if _is_soft(labels, top):
+            return Reading((2 * labels.astype(np.int32) > top).astype(np.uint16), "soft border, cut at half")
     mixed = mixed_by_filter(labels)
     if mixed is not None:
         return unmixed(mixed, where)

@@ -40,6 +40,9 @@ def opened_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
             raise PromptError(f"{path}: a {image.format} image; expected {' or '.join(formats)}")
         if image.width * image.height > MAX_PIXELS:
             raise PromptError(f"{path}: {image.width}x{image.height} is more than {MAX_PIXELS} pixels")
+        if image.format == "TIFF":
+            # Pillow maps uncompressed files by their name, and with an orientation tag in the wrong shape (13.0).
+            image.filename = ""
         try:
             _check_single(path, image)
             image.load()

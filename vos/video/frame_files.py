@@ -108,7 +108,9 @@ def find_frames(folder: Path, images: str | None = None) -> FrameFiles:
     if not pictures:
         if others := [n.path for n in names if n.path.suffix.lower() in _OTHER_PICTURES]:
             raise VideoError(f"{folder}: {_listed(others)}: pictures of this kind are not read; convert them to PNG")
-        raise VideoError(f"{folder}: no images in the folder; expected {_NAMES_OF_FORMATS} files")
+        inside = [p for p in entries if p.is_dir() and _holds_images(p)]
+        hint = f"; there are some in {_listed(inside)}: give that folder" if inside else ""
+        raise VideoError(f"{folder}: no images in the folder; expected {_NAMES_OF_FORMATS} files{hint}")
     sequence = _sequence_among(folder, pictures)
     counter = _counter_of(folder, sequence)
     sequence.sort(key=lambda n: n.numbers[counter] if counter is not None else 0)
@@ -118,6 +120,13 @@ def find_frames(folder: Path, images: str | None = None) -> FrameFiles:
     if passed_over:
         notes = (*notes, f"{_listed(passed_over)} passed over: not of the sequence {_pattern(sequence)}")
     return FrameFiles(tuple(n.path for n in sequence), notes)
+
+
+def _holds_images(folder: Path) -> bool:
+    try:
+        return any(is_image_name(p) and not p.name.startswith(".") for p in folder.iterdir())
+    except OSError:
+        return False
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -155,6 +164,11 @@ def _chosen_by_user(folder: Path, files: list[Path], images: str) -> FrameFiles:
     else:
         varying = _varying(names)
         notes = _notes_on_numbers(names, varying[0] if len(varying) == 1 else None)
+        numbers: dict[tuple[int, ...], _Name] = {}
+        for name in names:
+            same = numbers.setdefault(name.numbers, name)
+            if same is not name:
+                notes = (*notes, f"{same.path.name} and {name.path.name} have the same number; both are frames")
     return FrameFiles(tuple(chosen), notes)
 
 
@@ -233,27 +247,32 @@ def _passed_over(folder: Path, sequence: Sequence[_Name], rest: Sequence[_Name])
             )
         if name.texts == shape and name.digits:
             doubtful.append(name)
-        elif _is_certainly_beside(name, stems, len(sequence)):
+        elif _is_certainly_beside(name, stems, sequence):
             certain.append(name)
         else:
             doubtful.append(name)
     if doubtful:
         example = _example(sequence)
         raise VideoError(
-            f"{folder}: {_listed([n.path for n in doubtful])} beside {len(sequence)} files like "
-            f"{sequence[0].path.name}: may be frames too; move them away, or {REMEDY.format(example=example)}"
+            f"{folder}: {_listed([n.path for n in doubtful])} beside {len(sequence)} "
+            f"{'files' if len(sequence) > 1 else 'file'} like {sequence[0].path.name}: may be frames too; move them away, or {REMEDY.format(example=example)}"
         )
     return [n.path for n in certain]
 
 
-def _is_certainly_beside(name: _Name, stems: set[str], count: int) -> bool:
+def _is_certainly_beside(name: _Name, stems: set[str], sequence: Sequence[_Name]) -> bool:
     copied = _COPY_MARK.fullmatch(name.path.stem)
     if copied is not None and copied[1] in stems:
         return True
     if _side_words(name):
         return True
-    # A name without a number cannot be a frame of a numbered sequence.
-    return not name.digits and count > 1
+    # A name without a number cannot be a frame of a numbered sequence, unless it is what the numbers were added to:
+    # `IMG.jpg`, `IMG (1).jpg`, `IMG (2).jpg`.
+    return not name.digits and len(sequence) > 1 and _letters(name) != _letters(sequence[0])
+
+
+def _letters(name: _Name) -> str:
+    return re.sub(r"[\W_]", "", "".join(name.texts)).lower()
 
 
 def _side_words(name: _Name) -> set[str]:

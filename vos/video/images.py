@@ -42,14 +42,14 @@ class ImageFolderSource(ClosesOnExit):
     """Images of one folder as a video: frame i is the i-th file of the sequence that `find_frames` sees in it.
 
     pts counts files, not the numbers in their names; `info.notes` says where numbers are missing and what was passed
-    over. Orientation tags are applied, alpha is dropped, grey of more than 8 bits is scaled (`image_levels`). What a
+    over. Orientation tags are applied, alpha is dropped, more than 8 bits are scaled (`image_levels`). What a
     file holds decides how it is read, not its extension.
 
     Args:
         folder: The folder; subfolders are not read.
         rate: Frames per second to assume; 24 if None.
         images: A glob of file names that are the frames; None to find the sequence by the pattern of names.
-        value_range: LOW,HIGH of grey values that become black and white, for pictures of more than 8 bits.
+        value_range: LOW,HIGH of values that become black and white, for pictures of more than 8 bits.
 
     Attributes:
         paths: The files in frame order.
@@ -75,10 +75,11 @@ class ImageFolderSource(ClosesOnExit):
         rate = rate or DEFAULT_RATE
         notes = (*found.notes, *_notes_on_formats(self.paths, formats))
         if deep:
-            notes = (*notes, *self._settle_levels(self.paths[deep[0]]))
+            sample = dict.fromkeys((deep[0], deep[len(deep) // 2], deep[-1]))
+            notes = (*notes, *self._settle_levels([self.paths[index] for index in sample]))
         elif self._levels is not None:
             raise VideoError(
-                f"{self._folder}: --range is for grey pictures of more than 8 bits, and there are none; leave it out"
+                f"{self._folder}: --range is for pictures of more than 8 bits, and there are none; leave it out"
             )
         self._info = VideoInfo(
             width=width,
@@ -120,15 +121,21 @@ class ImageFolderSource(ClosesOnExit):
     def close(self) -> None:
         """Nothing stays open between frames."""
 
-    def _settle_levels(self, path: Path) -> tuple[str, ...]:
-        """Decides by the first deep picture which range all of them have; what to tell about it."""
-        with _open_image(path) as image:
-            try:
-                values, declared = deep_values(image)
-            except _PILLOW_ERRORS as error:
-                raise _damaged(path, error) from error
-        self._levels = self._levels or declared or usual_range(values, str(path))
-        return notes_on_levels(values, self._levels, str(path))
+    def _settle_levels(self, paths: list[Path]) -> tuple[str, ...]:
+        """Decides by a few deep pictures which range all of them have; what to tell about it."""
+        samples: list[np.ndarray] = []
+        for path in paths:
+            with _open_image(path) as image:
+                try:
+                    values, declared = deep_values(image, path)
+                except _PILLOW_ERRORS as error:
+                    raise _damaged(path, error) from error
+            self._levels = self._levels or declared or usual_range(values, str(path))
+            to_8_bits(values, self._levels, str(path))
+            samples.append(values.ravel())
+        where = str(paths[0] if len(paths) == 1 else self._folder)
+        assert self._levels is not None
+        return notes_on_levels(np.concatenate(samples), self._levels, where)
 
 
 def read_image(path: Path, levels: Levels | None = None) -> np.ndarray:
@@ -136,7 +143,7 @@ def read_image(path: Path, levels: Levels | None = None) -> np.ndarray:
 
     Args:
         path: The file.
-        levels: Range of grey values of more than 8 bits; what the file declares, or its values suggest, if None.
+        levels: Range of values of more than 8 bits; what the file declares, or its values suggest, if None.
 
     Raises:
         VideoError: Not an image that is read, damaged, larger than a frame may be, or with values out of `levels`.
@@ -144,9 +151,9 @@ def read_image(path: Path, levels: Levels | None = None) -> np.ndarray:
     with _open_image(path) as image:
         try:
             if is_deep(image):
-                values, declared = deep_values(image)
-                grey = to_8_bits(values, levels or declared or usual_range(values, str(path)), str(path))
-                return np.repeat(grey[:, :, None], 3, axis=2)
+                values, declared = deep_values(image, path)
+                scaled = to_8_bits(values, levels or declared or usual_range(values, str(path)), str(path))
+                return scaled if scaled.ndim == 3 else np.repeat(scaled[:, :, None], 3, axis=2)
             # (Pillow turns a TIFF while it loads it, and drops the tag then.)
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
         except _PILLOW_ERRORS as error:
@@ -175,6 +182,9 @@ def _open_image(path: Path) -> Image.Image:
         image = Image.open(path, formats=_FORMATS)
     except _PILLOW_ERRORS as error:
         raise VideoError(f"{path}: not a readable {path.suffix[1:]} image; replace it or remove it") from error
+    if image.format == "TIFF":
+        # Pillow maps uncompressed files by their name, and with an orientation tag in the wrong shape (13.0).
+        image.filename = ""
     try:
         check_size(path, image.width, image.height)
         _check_single(path, image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -178,3 +179,79 @@ def test_a_thin_object_beside_another_is_no_soft_border(tmp_path: Path) -> None:
     labels = disc(1)
     cv2.line(labels, (72, 60), (80, 64), 8, 2)
     assert list(ids_in(save(tmp_path / "m.png", DAVIS_PALETTE[labels]))) == [1, 8]
+
+
+def in_davis_palette(path: Path, labels: np.ndarray) -> Path:
+    image = Image.fromarray(labels).convert("P")
+    image.putpalette(DAVIS_PALETTE.tobytes())
+    image.save(path)
+    return path
+
+
+def enlarged(labels: np.ndarray) -> np.ndarray:
+    return cv2.resize(labels, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
+
+
+def two_objects(first: int, second: int) -> np.ndarray:
+    labels = disc(first)
+    cv2.rectangle(labels, (90, 30), (130, 90), second, -1)
+    return labels
+
+
+@pytest.mark.parametrize("ids", [(1, 2), (3, 6), (5, 9), (2, 20)])
+@pytest.mark.parametrize("save_as", [save, in_davis_palette])
+def test_ids_mixed_by_a_resize_are_refused_in_every_mode(
+    tmp_path: Path, ids: tuple[int, int], save_as: Callable[[Path, np.ndarray], Path]
+) -> None:
+    hard = save_as(tmp_path / "hard.png", two_objects(*ids))
+    assert sorted(ids_in(hard)) == sorted(ids)
+    with pytest.raises(PromptError, match="resize index pictures with nearest neighbour"):
+        read_masks(save_as(tmp_path / "mixed.png", enlarged(two_objects(*ids))))
+
+
+@pytest.mark.parametrize("object_id", [1, 5, 255])
+def test_one_object_in_a_palette_is_cut_at_half_after_a_resize(tmp_path: Path, object_id: int) -> None:
+    found = ids_in(in_davis_palette(tmp_path / "m.png", enlarged(disc(object_id))))
+    area = 16 * int((disc(1) > 0).sum())
+    assert list(found) == [1 if object_id == 255 else object_id]
+    assert abs(next(iter(found.values())) - area) < 0.03 * area
+
+
+@pytest.mark.parametrize("save_as", [save, in_davis_palette])
+@pytest.mark.parametrize("spoil", [enlarged, lambda labels: cv2.GaussianBlur(labels, (0, 0), 1)])
+def test_a_void_border_mixed_into_its_object_is_refused(
+    tmp_path: Path, save_as: Callable[[Path, np.ndarray], Path], spoil: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    labels = disc(1)
+    cv2.circle(labels, (50, 60), 20, 255, 3)
+    assert list(ids_in(save_as(tmp_path / "hard.png", labels))) == [1]
+    with pytest.raises(PromptError, match="nearest neighbour"):
+        read_masks(save_as(tmp_path / "spoilt.png", spoil(labels)))
+
+
+def test_a_palette_with_the_object_as_entry_0_is_refused(tmp_path: Path) -> None:
+    image = Image.fromarray((disc(1) == 0).astype(np.uint8)).convert("P")
+    image.putpalette([255, 0, 0, 255, 255, 255] + [0] * 750)
+    image.save(tmp_path / "m.png")
+    with pytest.raises(PromptError, match="is entry 0 the object here"):
+        read_masks(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "jpg"])
+def test_a_mask_is_turned_upright_as_its_frame_is(tmp_path: Path, kind: str) -> None:
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    path = tmp_path / f"m.{kind}"
+    Image.fromarray(np.ascontiguousarray(np.rot90(disc(255)))).save(path, exif=tag)
+    (mask,) = read_masks(path)
+    assert mask.size == (160, 120)
+    assert (mask.pixels ^ (disc(255) > 0)).sum() < 20
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "webp"])
+def test_a_file_of_several_pictures_is_no_mask(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"m.{kind}"
+    pictures = [Image.fromarray(np.dstack([disc(value)] * 3)) for value in (255, 1)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    with pytest.raises(PromptError, match="holds 2 pictures"):
+        read_masks(path)

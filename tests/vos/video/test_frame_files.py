@@ -53,6 +53,8 @@ def test_what_is_certainly_no_frame_is_passed_over(tmp_path: Path, stray: str) -
         (["00002-1.jpg"], "00002-1"),
         (["2.jpg"], r"2\.jpg claim the same frame"),
         (["-1.jpg"], "-1"),
+        (["0000a.jpg"], "0000a"),
+        (["00001-edited.jpg"], "00001-edited"),
     ],
 )
 def test_what_may_be_a_frame_is_refused_with_the_list_and_the_option(
@@ -78,6 +80,10 @@ def test_what_may_be_a_frame_is_refused_with_the_list_and_the_option(
         (["0.9.png", "0.10.png"], "decimal fractions of different length"),
         (["a.png", "b.png"], "no number in the names"),
         (["photo.jpg", "thumbnail.jpg"], "no number in the names"),
+        (["IMG.jpg", "IMG (1).jpg", "IMG (2).jpg"], r"IMG\.jpg beside 2 files like IMG \(1\)\.jpg"),
+        (["frame.png", "frame_1.png", "frame_2.png"], r"frame\.png beside 2 files"),
+        (["frame_1.png", "frame_001.png", "frame_2.png"], "claim the same frame"),
+        (["frame_0.png", "Frame_1.png", "frame_2.png"], r"Frame_1\.png beside 2 files"),
         (["0.heic", "1.heic"], "0.heic, 1.heic: pictures of this kind are not read"),
     ],
 )
@@ -97,6 +103,19 @@ def test_the_option_resolves_what_was_refused(tmp_path: Path) -> None:
         find_frames(pair, "nothing*")
     with pytest.raises(VideoError, match=r"00005\.avif: not a picture that is read"):
         find_frames(folder_of(tmp_path / "avif", *numbered(2), "00005.avif"), "0*")
+
+
+def test_pictures_in_a_subfolder_are_named(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "clip", "readme.txt")
+    folder_of(folder / "images", *numbered(2))
+    with pytest.raises(VideoError, match="no images in the folder; .* there are some in images"):
+        find_frames(folder)
+
+
+def test_files_of_one_number_are_told_when_the_user_chose_them(tmp_path: Path) -> None:
+    files = find_frames(folder_of(tmp_path / "f", "f_1.png", "f_001.png", "f_2.png"), "f_*.png")
+    assert len(files.paths) == 3
+    assert "f_001.png and f_1.png have the same number; both are frames" in files.notes
 
 
 def test_the_glob_of_a_refusal_chooses_the_sequence(tmp_path: Path) -> None:

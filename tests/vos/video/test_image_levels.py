@@ -58,17 +58,53 @@ def test_deep_grey_pictures_are_scaled_and_never_clipped(tmp_path: Path, kind: s
     frames, notes = grey_of(folder)
     assert np.abs(frames.astype(int) - RAMP).max() <= 1
     highest = {"pgm 12": 4095, "tif 0..1": 1, "tif 0..255": 255}.get(kind, 65535)
-    assert notes == (f"grey values 0..{highest} are scaled to 8 bits",)
+    assert notes == (f"values 0..{highest} are scaled to 8 bits",)
 
 
 def test_twelve_bits_in_sixteen_are_noted_and_the_range_spreads_them(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "f")
     cv2.imwrite(str(folder / "0.png"), RAMP.astype(np.uint16) * 16)
     _, (note,) = grey_of(folder)
-    assert "uses only" in note
+    assert "use only 16 of" in note
     assert "--range 160,3920" in note
     frames, _ = grey_of(folder, value_range="0,4080")
     assert np.array_equal(frames[0], RAMP)
+
+
+@pytest.mark.parametrize("kind", ["png", "tif"])
+def test_colours_of_more_than_8_bits_are_scaled_by_the_same_rule(tmp_path: Path, kind: str) -> None:
+    colours = np.dstack([RAMP, RAMP[::-1], np.full_like(RAMP, 40)]).astype(np.uint16)
+    full, twelve = folder_of(tmp_path / "full"), folder_of(tmp_path / "twelve")
+    for index in range(2):
+        cv2.imwrite(str(full / f"{index}.{kind}"), colours[..., ::-1] * 257)
+        cv2.imwrite(str(twelve / f"{index}.{kind}"), colours[..., ::-1] * 16)
+    with open_source(full) as source:
+        assert np.array_equal(next(iter(source)).rgb, colours)
+    with open_source(twelve) as source:
+        (note,) = source.info.notes
+    assert "--range 160,3920" in note
+    with open_source(twelve, value_range="0,4080") as source:
+        assert np.array_equal(source.read_at(1).rgb, colours)
+
+
+@pytest.mark.parametrize("values", [RAMP.astype(np.uint16), RAMP.astype(np.float32) / 244])
+def test_frames_that_would_be_black_are_refused(tmp_path: Path, values: np.ndarray) -> None:
+    folder = folder_of(tmp_path / "f")
+    for index in range(3):
+        (tiff if values.dtype.kind == "f" else lambda p, v: Image.fromarray(v).save(p))(folder / f"{index}.tif", values)
+    low, high = float(values.min()), float(values.max())
+    with pytest.raises(VideoError, match=f"--range {low:g},{high:g}"):
+        open_source(folder)
+    frames, _ = grey_of(folder, value_range=f"{low},{high}")
+    assert frames[0].max() == 255
+
+
+def test_a_dark_first_frame_alone_is_not_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "f")
+    for index, factor in enumerate((1, 128, 257)):
+        Image.fromarray(RAMP.astype(np.uint16) * factor).save(folder / f"{index}.png")
+    frames, _ = grey_of(folder)
+    assert np.array_equal(frames[2], RAMP)
 
 
 def test_values_without_a_usual_range_ask_for_one(tmp_path: Path) -> None:
@@ -86,6 +122,11 @@ def test_a_later_frame_out_of_range_is_an_error_and_never_clipped(tmp_path: Path
     folder = folder_of(tmp_path / "f")
     tiff(folder / "0.tif", RAMP.astype(np.float32) / 255)
     tiff(folder / "1.tif", RAMP.astype(np.float32) / 100)
+    with pytest.raises(VideoError, match=r"1\.tif: .* lie in 0\.\.1; give --range"):
+        open_source(folder)
+    for index in range(2, 5):
+        tiff(folder / f"{index}.tif", RAMP.astype(np.float32) / 255)
+    # Not among the frames that are looked at when the folder is opened.
     with open_source(folder) as source, pytest.raises(VideoError, match=r"1\.tif: .* lie in 0\.\.1; give --range"):
         list(source)
     with pytest.raises(UsageError, match="--range 5: expected LOW,HIGH"):
@@ -107,7 +148,7 @@ def test_values_that_are_no_numbers_are_refused_unless_a_range_is_given(tmp_path
 def test_a_range_for_ordinary_pictures_is_refused(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "f")
     Image.fromarray(RAMP).save(folder / "0.png")
-    with pytest.raises(VideoError, match="--range is for grey pictures of more than 8 bits"):
+    with pytest.raises(VideoError, match="--range is for pictures of more than 8 bits"):
         open_source(folder, value_range="0,4095")
 
 
@@ -151,3 +192,17 @@ def test_a_stack_of_pictures_in_one_file_is_refused(tmp_path: Path) -> None:
     page.save(folder / "0.tif", save_all=True, append_images=[page, page])
     with pytest.raises(VideoError, match=r"0\.tif: holds 3 pictures"):
         open_source(folder)
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_uncompressed_grey_tiff_is_turned_upright(tmp_path: Path, mode: str, orientation: int) -> None:
+    turns = {3: 2, 6: 1, 8: 3}[orientation]
+    tag = Image.Exif()
+    tag[0x0112] = orientation
+    folder = folder_of(tmp_path / "f")
+    grey = RAMP if mode == "L" else RAMP.astype(np.uint16) * 257
+    for index in range(2):
+        Image.fromarray(np.ascontiguousarray(np.rot90(grey, turns))).save(folder / f"{index}.tif", exif=tag)
+    frames, _ = grey_of(folder)
+    assert np.array_equal(frames[1], RAMP)
