@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.fleet_options import FleetOptions, fleet_options, fleet_session
-from vos.cli.options import model_options
+from vos.cli.options import absent_below_option, model_options, reading_options
 
 if TYPE_CHECKING:
     from pipelines.fleet.batch import BatchOutcome
     from vos.tracking.load_model import EngineName
+
+_SHOWN_NAMES = 10
 
 
 @click.command()
@@ -27,13 +29,7 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Replace the files of earlier runs in the folders of jobs.")
 @fleet_options
 @model_options
-@click.option(
-    "--absent-below",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Presence below which an object gets no pixels.",
-)
+@absent_below_option
 @click.option("--overlay/--no-overlay", default=False, show_default=True, help="Also write overlay.mp4.")
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
 @click.option(
@@ -50,7 +46,7 @@ if TYPE_CHECKING:
     metavar="M",
     help="Frames that a part shares with the one before it; objects are matched on these.",
 )
-@click.option("--fps", "rate", metavar="RATE", help="Frames per second of image folders.")
+@reading_options()
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the summary as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def batch(
@@ -69,7 +65,7 @@ def batch(
     contact_sheet: bool,
     split_frames: int | None,
     split_overlap: int,
-    rate: str | None,
+    reading: dict[str, str],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -81,11 +77,12 @@ def batch(
     A manifest has the column video and a column for each kind of prompt it uses: script, stroke, mask, box, point,
     negative_point, polygon, text, reference (with reference_mask or reference_stroke). The columns frame, object and
     direction apply to the prompts of their row, remove ends an object. Further columns, name, model, weights,
-    short_side, absent_below, overlay, contact_sheet, rate, split_frames and split_overlap, take precedence over the
-    options of the command. Several values of a cell are separated by |.
+    short_side, absent_below, overlay, contact_sheet, rate, images, range, split_frames and split_overlap, take
+    precedence over the options of the command. Several values of a cell are separated by |.
 
     All rows are checked before the first video is tracked. A video that fails does not stop the others. After Ctrl-C
-    or a crash the batch continues with --resume. The exit status is 1 if a video failed.
+    or a crash the batch continues with --resume. The exit status is 1 if a video failed or broke off, or
+    if no object was found in one. --fps, --images and --range apply to folders of images.
     """
     from pipelines.fleet.batch import run_batch
     from pipelines.fleet.job_list import read_rows
@@ -94,11 +91,11 @@ def batch(
 
     defaults = Defaults(
         output=output.absolute(),
-        model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side, engine),
+        model=ModelSpec.of_options(model, weights, device, short_side, engine),
         absent_below=absent_below,
         overlay=overlay,
         contact_sheet=contact_sheet,
-        rate=rate,
+        reading=reading,
         split_frames=split_frames,
         split_overlap=split_overlap,
         require_empty=not (resume or overwrite),
@@ -120,7 +117,7 @@ def batch(
 
 
 def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -> int:
-    """Prints the outcome of the batch; returns 1 if a job failed or a video is truncated, otherwise 0."""
+    """Prints the outcome of the batch; returns 1 if a job failed or found nothing or a video is truncated, else 0."""
     if as_json:
         summary = {
             "event": "batch",
@@ -129,6 +126,8 @@ def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -
             "frames": outcome.frames,
             "problems": outcome.problems,
             "truncated": outcome.truncated,
+            "notes": outcome.notes,
+            "found_nothing": outcome.found_nothing,
             "approximate": outcome.approximate,
             "output": str(output),
         }
@@ -137,6 +136,13 @@ def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -
         click.echo(f"{outcome.done} done, {outcome.failed} failed, {outcome.frames} masks in {output}")
     if outcome.problems and not as_json:
         _print_problems(outcome)
+    for name, notes in outcome.notes.items():
+        for note in notes:
+            click.echo(f"vos: {name}: {note}", err=True)
+    if outcome.found_nothing:
+        shown = ", ".join(outcome.found_nothing[:_SHOWN_NAMES])
+        more = f" and {len(outcome.found_nothing) - _SHOWN_NAMES} more" if outcome.found_nothing[_SHOWN_NAMES:] else ""
+        click.echo(f"vos: no object was found in any frame of {shown}{more}: all masks are empty", err=True)
     for name, where in outcome.truncated.items():
         click.echo(f"vos: {name}: the video is {where}; the masks up to there are written", err=True)
     if outcome.approximate and not as_json and not quiet:
@@ -144,7 +150,7 @@ def report(outcome: BatchOutcome, output: Path, *, as_json: bool, quiet: bool) -
     for name, doubts in outcome.approximate.items():
         for doubt in doubts:
             click.echo(f"vos: {name}: {doubt}; check it, or track the video in one piece", err=True)
-    return 1 if outcome.failed or outcome.truncated else 0
+    return 1 if outcome.failed or outcome.truncated or outcome.found_nothing else 0
 
 
 def _print_problems(outcome: BatchOutcome) -> None:

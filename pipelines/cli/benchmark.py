@@ -10,7 +10,7 @@ import click
 
 from pipelines.cli.fleet_options import FleetOptions, fleet_options, fleet_session
 from vos.cli.lazy import CommandEntry, LazyDefaultGroup
-from vos.cli.options import model_options
+from vos.cli.options import absent_below_option, model_options, reading_options
 
 if TYPE_CHECKING:
     from pipelines.datasets.benchmark import BenchmarkOutcome
@@ -35,6 +35,9 @@ _BENCHMARKS: dict[str, CommandEntry] = {
     "unpack": CommandEntry(
         "pipelines.cli.benchmark_unpack:unpack", "Lay out the JSON of BURST, OVIS or YouTube-VIS as index PNGs."
     ),
+    "masks": CommandEntry(
+        "pipelines.cli.benchmark_masks:benchmark_masks", "First masks with soft or resized borders: J&F lost."
+    ),
 }
 
 
@@ -46,6 +49,7 @@ def benchmark() -> None:
     vos benchmark davis17 --root DAVIS
     vos benchmark made --seed 0
     vos benchmark clicks --root DAVIS
+    vos benchmark masks --root DAVIS
 
     `vos benchmark DATASET ...` is short for `vos benchmark run DATASET ...`; see `vos benchmark run --help`.
     """
@@ -87,14 +91,9 @@ def benchmark() -> None:
     help="Folder for predictions and report.  [default: DATASET_SPLIT_PROMPT_vos]",
 )
 @model_options
-@click.option(
-    "--absent-below",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Presence below which an object gets no pixels.",
-)
+@absent_below_option
 @fleet_options
+@reading_options(rate=False)
 @click.option("--resume", is_flag=True, help="Continue the benchmark in the output folder.")
 @click.option("--no-score", is_flag=True, help="Only write predictions, for splits without public ground truth.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stderr, the report on stdout.")
@@ -116,6 +115,7 @@ def run(
     short_side: int | None,
     absent_below: float,
     fleet: FleetOptions,
+    reading: dict[str, str],
     resume: bool,
     no_score: bool,
     as_json: bool,
@@ -148,9 +148,10 @@ def run(
         scribble=scribble,
         all_frames=all_frames,
         every=every,
-        model=ModelSpec(model, None if weights is None else str(weights.resolve()), device, short_side, engine),
+        model=ModelSpec.of_options(model, weights, device, short_side, engine),
         absent_below=absent_below,
         threads=fleet.threads,
+        **reading,
     )
     folder = output or Path(f"{dataset}_{chosen_split}_{prompt}_vos")
     with fleet_session(

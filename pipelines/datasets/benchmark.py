@@ -63,6 +63,7 @@ class BenchmarkRequest:
         model: What tracks.
         absent_below: Presence below which an object gets no pixels.
         threads: Threads of each worker.
+        images, value_range: Which files of a sequence's folder are its frames, and which values are black and white.
     """
 
     dataset: str
@@ -76,6 +77,8 @@ class BenchmarkRequest:
     model: ModelSpec = field(default_factory=ModelSpec)
     absent_below: float = 0.5
     threads: int = 1
+    images: str | None = None
+    value_range: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,7 @@ def run_benchmark(
         all_frames=request.all_frames,
         every=request.every,
         scored=score,
+        images=request.images,
     )
     is_new = not (output / JOB_STORE).exists()
     if is_new:
@@ -250,13 +254,17 @@ def _specs(
     for sequence in sequences:
         for item, prompts in _passes(request, sequence, output.resolve() / "prompts" / sequence.name):
             passes.append(item)
+            pictures = pictures_of(item, sequence, output / "pictures" / item.job)
             yield JobSpec(
                 name=item.job,
-                video=str(pictures_of(item, sequence, output / "pictures" / item.job)),
+                video=str(pictures),
                 prompts=prompts,
                 output=str(_run_folder(output, item).resolve()),
                 model=request.model,
                 absent_below=request.absent_below,
+                # Links to pictures have names of their own.
+                images=request.images if pictures == sequence.pictures else None,
+                value_range=request.value_range,
             )
 
 

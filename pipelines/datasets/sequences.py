@@ -69,6 +69,7 @@ def list_sequences(
     all_frames: bool = False,
     every: int = 1,
     scored: bool = True,
+    images: str | None = None,
 ) -> tuple[Sequence, ...]:
     """The sequences of a split, or some of them.
 
@@ -80,6 +81,7 @@ def list_sequences(
         all_frames: YouTube-VOS: track every frame (`<split>_all_frames`) instead of every fifth.
         every: Track and score only every so many-th frame, from the first on.
         scored: Whether there is ground truth to score against. Without, only what the protocol provides has to exist.
+        images: A glob of the files that are frames; None for the one sequence of names in each folder.
 
     Raises:
         EvalUsageError: Unknown data set, or one that does not support the request.
@@ -102,7 +104,7 @@ def list_sequences(
         ]
     else:
         found = _list_unscored(dataset, request)
-    sequences = tuple(_sequence(request, item, all_frames) for item in found)
+    sequences = tuple(_sequence(request, item, all_frames, images) for item in found)
     return sequences if every == 1 else tuple(_every(sequence, every) for sequence in sequences)
 
 
@@ -148,10 +150,10 @@ def _list_unscored(dataset: str, request: PlanRequest) -> list[_Found]:
     ]
 
 
-def _sequence(request: PlanRequest, found: _Found, all_frames: bool) -> Sequence:
+def _sequence(request: PlanRequest, found: _Found, all_frames: bool, images: str | None) -> Sequence:
     folder = found.truth.folder
     pictures = _pictures(request.root, folder, found.name)
-    laid_out = _stems(pictures)
+    laid_out = _stems(pictures, images)
     if all_frames:
         split = split_root(request)
         if split == request.root:
@@ -161,7 +163,7 @@ def _sequence(request: PlanRequest, found: _Found, all_frames: bool) -> Sequence
             raise DatasetError(
                 f"{pictures}: no such folder; --all-frames needs {request.split}{_ALL_FRAMES} beside {request.split}"
             )
-    stems = _stems(pictures) if all_frames else laid_out
+    stems = _stems(pictures, images) if all_frames else laid_out
     missing = sorted({*found.annotated, *laid_out} - set(stems))
     if missing:
         raise DatasetError(f"{pictures}: no picture of the annotated frame {missing[0]}")
@@ -185,8 +187,8 @@ def _pictures(root: Path, annotations: Path, name: str) -> Path:
     return pictures
 
 
-def _stems(pictures: Path) -> tuple[str, ...]:
-    with ImageFolderSource(pictures) as source:
+def _stems(pictures: Path, images: str | None) -> tuple[str, ...]:
+    with ImageFolderSource(pictures, images=images) as source:
         return tuple(path.stem for path in source.paths)
 
 

@@ -38,6 +38,8 @@ class BatchOutcome:
         frames: Masks of all jobs that are done.
         problems: Name -> why it failed, of the first 1000.
         truncated: Name -> where the video of a finished job broke off, of the first 1000.
+        notes: Name -> what the user should know of a finished job, of the first 1000 that have any.
+        found_nothing: Names of finished jobs without a pixel in any frame, the first 1000.
         approximate: Name -> doubts about the seams of a video that was split, of the first 1000.
     """
 
@@ -47,6 +49,8 @@ class BatchOutcome:
     problems: dict[str, str]
     truncated: dict[str, str]
     approximate: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    found_nothing: tuple[str, ...] = ()
 
 
 def run_batch(
@@ -114,6 +118,8 @@ def _outcome(store: JobStore, on_event: OnEvent) -> BatchOutcome:
     problems: dict[str, str] = {}
     truncated: dict[str, str] = {}
     approximate: dict[str, tuple[str, ...]] = {}
+    notes: dict[str, tuple[str, ...]] = {}
+    empty: dict[str, bool] = {}
     for name, group in groupby(store.rows(), key=_whole_name):
         entries = list(group)
         problem = next((_problem(entry) for entry in entries if entry.result is None), None)
@@ -133,10 +139,15 @@ def _outcome(store: JobStore, on_event: OnEvent) -> BatchOutcome:
                 _keep(truncated, name, entries[0].result.truncated)
         if problem is None:
             done += 1
+            results = [entry.result for entry in entries if entry.result is not None]
+            if told := tuple(dict.fromkeys(note for result in results for note in result.notes)):
+                _keep(notes, name, told)
+            if all(result.found_nothing for result in results):
+                _keep(empty, name, True)
         else:
             failed += 1
             _keep(problems, name, problem)
-    return BatchOutcome(done, failed, frames, problems, truncated, approximate)
+    return BatchOutcome(done, failed, frames, problems, truncated, approximate, notes, tuple(empty))
 
 
 def _whole_name(entry: JobRow) -> str:

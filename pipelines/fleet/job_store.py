@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pipelines.fleet.jobs import JobResult, JobSpec, OutputState
 from vos.errors import OutputError
@@ -253,5 +253,9 @@ def _job_row(row: tuple[int, str, JobState, int, OutputState, str | None, str | 
         attempts=attempts,
         output_state=output_state,
         problem=problem,
-        result=None if result is None else JobResult(**json.loads(result)),
+        result=None if result is None else _result(json.loads(result)),
     )
+
+
+def _result(values: dict[str, Any]) -> JobResult:
+    return JobResult(**(values | {"notes": tuple(values.get("notes", ()))}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ class ModelSpec:
     short_side: int | None = None
     engine: EngineName = "auto"
 
+    @classmethod
+    def of_options(
+        cls, name: str, weights: Path | None, device: str, short_side: int | None, engine: EngineName
+    ) -> ModelSpec:
+        """From the values of `vos.cli.options.model_options`; workers may have another working directory."""
+        return cls(name, None if weights is None else str(weights.resolve()), device, short_side, engine)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -83,6 +91,7 @@ class JobSpec:
         absent_below: Presence below which an object gets no pixels.
         overlay, contact_sheet: Whether to write these files too.
         rate: Frames per second of an image folder.
+        images, value_range: Which files of an image folder are the frames, and which values are black and white.
         part: The window to track; None for the whole video.
     """
 
@@ -95,6 +104,8 @@ class JobSpec:
     overlay: bool = False
     contact_sheet: bool = False
     rate: str | None = None
+    images: str | None = None
+    value_range: str | None = None
     part: Part | None = None
 
     def to_json(self) -> str:
@@ -105,6 +116,10 @@ class JobSpec:
         values["prompts"] = [prompt.values() for prompt in self.prompts]
         model = self.model
         values["model"] = (model.name, model.weights, model.device, model.short_side, model.engine)
+        # Left out where they are not given, as in batches that were begun before there were such options.
+        for name in ("images", "value_range"):
+            if values[name] is None:
+                del values[name]
         if self.part is None:
             del values["part"]
         else:
@@ -135,6 +150,8 @@ class JobResult:
         device, weights_sha256: Of the model.
         decode_seconds: How long decoding of a video file took in its own thread, beside the model.
         truncated: Where the video breaks off, in words.
+        notes: What the user should know: how the video and the prompts were read, objects that were not found.
+        found_nothing: Whether no object has a pixel in any frame.
     """
 
     frames: int
@@ -145,6 +162,8 @@ class JobResult:
     weights_sha256: str
     truncated: str | None = None
     decode_seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    found_nothing: bool = False
 
     @property
     def fps(self) -> float:
@@ -154,11 +173,12 @@ class JobResult:
 
 def source_options(spec: JobSpec) -> dict[str, Any]:
     """Keyword arguments of `open_source` for a job's video."""
-    return {} if spec.rate is None else {"rate": spec.rate}
+    given = {"rate": spec.rate, "images": spec.images, "value_range": spec.value_range}
+    return {name: value for name, value in given.items() if value is not None}
 
 
-def load_script(spec: JobSpec) -> PromptScript:
-    """Reads the prompts of a job, as `vos track` reads its options.
+def load_script(spec: JobSpec) -> tuple[PromptScript, tuple[str, ...]]:
+    """Reads the prompts of a job, as `vos track` reads its options; and what is unusual in their pictures.
 
     Raises:
         PromptError, UsageError: One cannot be read, or they contradict each other.
@@ -174,4 +194,4 @@ def load_script(spec: JobSpec) -> PromptScript:
             parser.set_place(source.frame, source.object_name, source.direction)
         parser.feed(source.option, source.value)
         marks_reference = source.option == "reference"
-    return parser.script()
+    return parser.script(), tuple(str(note) for note in parser.notes if note.is_unusual)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipelines.fleet.row_errors import RowError, existing, single
 from pipelines.fleet.splitting import Split, parts_of
 from vos.errors import PromptError, UsageError, VideoError
 from vos.tracking.load_model import MODELS
+from vos.video.image_levels import parse_range
 
 SHOWN_PROBLEMS = 50
 DEFAULT_SPLIT_OVERLAP = 16
@@ -45,6 +46,7 @@ class Defaults:
 
     Attributes:
         output: A job's folder is <output>/<name>.
+        reading: Keyword arguments of `open_source` for folders of images: `rate`, `images`, `value_range`.
         split_frames, split_overlap: Videos longer than `split_frames` are split (`pipelines.fleet.splitting`); None
             for none.
         require_empty: Refuse jobs whose folder is not empty.
@@ -55,7 +57,7 @@ class Defaults:
     absent_below: float = 0.5
     overlay: bool = False
     contact_sheet: bool = False
-    rate: str | None = None
+    reading: Mapping[str, str] = field(default_factory=dict)
     split_frames: int | None = None
     split_overlap: int = DEFAULT_SPLIT_OVERLAP
     require_empty: bool = True
@@ -118,9 +120,15 @@ def _spec(row: Row, defaults: Defaults) -> tuple[JobSpec, Split | None]:
         absent_below=draft.absent_below,
         overlay=draft.overlay,
         contact_sheet=draft.contact_sheet,
-        rate=draft.rate,
+        **_reading(draft, defaults),
     )
     return spec, Split(draft.split_frames, draft.split_overlap) if draft.split_frames else None
+
+
+def _reading(draft: _Draft, defaults: Defaults) -> dict[str, str]:
+    """How the video of a row is read; options of the command are about the folders among the videos only."""
+    general = defaults.reading if os.path.isdir(draft.video) else {}
+    return {**general, **draft.reading}
 
 
 def _check_name(name: str) -> None:
@@ -146,7 +154,7 @@ class _Draft:
         self.absent_below = defaults.absent_below
         self.overlay = defaults.overlay
         self.contact_sheet = defaults.contact_sheet
-        self.rate = defaults.rate
+        self.reading: dict[str, str] = {}
         self.split_frames = defaults.split_frames
         self.split_overlap = defaults.split_overlap
 
@@ -196,8 +204,18 @@ def _read_contact_sheet(draft: _Draft, name: str, values: list[str]) -> None:
 def _read_rate(draft: _Draft, name: str, values: list[str]) -> None:
     from vos.video import parse_rate
 
-    draft.rate = single(name, values)
-    parse_rate(draft.rate)
+    draft.reading[name] = single(name, values)
+    parse_rate(draft.reading[name])
+
+
+def _read_images(draft: _Draft, name: str, values: list[str]) -> None:
+    draft.reading[name] = single(name, values)
+
+
+def _read_range(draft: _Draft, name: str, values: list[str]) -> None:
+    # A cell is split at |, not at commas.
+    draft.reading["value_range"] = single(name, values)
+    parse_range(draft.reading["value_range"])
 
 
 def _read_split_frames(draft: _Draft, name: str, values: list[str]) -> None:
@@ -239,6 +257,8 @@ COLUMNS: dict[str, _Reader] = {
     "overlay": _read_overlay,
     "contact_sheet": _read_contact_sheet,
     "rate": _read_rate,
+    "images": _read_images,
+    "range": _read_range,
     "split_frames": _read_split_frames,
     "split_overlap": _read_split_overlap,
 }

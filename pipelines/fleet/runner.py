@@ -55,7 +55,7 @@ class JobRunner:
         Raises:
             VosError: The video, a prompt or the output cannot be used.
         """
-        script = load_script(spec)
+        script, notes = load_script(spec)
         frames = None
         if spec.part is not None:
             frames, script = excerpt_for(spec.part, script)
@@ -68,6 +68,7 @@ class JobRunner:
             contact_sheet=() if spec.contact_sheet else None,
             source_options=source_options(spec),
             frames=frames,
+            notes=notes,
         )
         peak = PeakMemory(model.device)
         clock = DecodeClock()
@@ -96,6 +97,8 @@ class JobRunner:
             weights_sha256=model.weights_sha256,
             truncated=None if outcome.truncation is None else str(outcome.truncation),
             decode_seconds=clock.seconds,
+            notes=tuple(dict.fromkeys([*notes, *outcome.notes])),
+            found_nothing=outcome.found_nothing,
         )
 
     def _model(self, spec: ModelSpec) -> VideoModel:

@@ -260,7 +260,7 @@ def _approximation(windows: Sequence[_Window], seams: Sequence[Seam]) -> dict[st
 def _inputs(spec: JobSpec, window: _Window) -> RunInputs:
     """What the whole was made from: as its first window, but with all prompts."""
     former = read_record(window.folder)
-    script = load_script(spec)
+    script, _ = load_script(spec)
     model = former["model"]
     return RunInputs(
         video=spec.video,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vos.cli.options import image_folder_options
+from vos.cli.options import reading_options
 
 if TYPE_CHECKING:
     from vos.video import Truncation, VideoInfo
@@ -32,17 +32,15 @@ class Diagnosis:
 @click.command()
 @click.argument("clip")
 @click.option("--decode", is_flag=True, help="Decode every frame: finds damage anywhere and gives an exact count.")
-@image_folder_options
+@reading_options(rate=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(clip: str, decode: bool, images: str | None, value_range: str | None, as_json: bool) -> int:
+def doctor(clip: str, decode: bool, reading: dict[str, str], as_json: bool) -> int:
     """Show what CLIP (a video file or a folder of images) is: rate, rotation, edit list, start, colour, interlacing,
     damage, and which reader is used for it and why.
 
     Exit status: 0 the clip is complete as far as examined, 1 it is incomplete or unreadable.
     """
-    given = {"images": images, "value_range": value_range}
-    options = {name: value for name, value in given.items() if value is not None}
-    diagnosis = examine(clip, decode=decode, source_options=options)
+    diagnosis = examine(clip, decode=decode, source_options=reading)
     if as_json:
         click.echo(json.dumps(asdict(diagnosis), default=_plain, indent=2))
     else:

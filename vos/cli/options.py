@@ -15,21 +15,56 @@ if TYPE_CHECKING:
     from vos.tracking.load_model import Quality
 
 
-def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--fps and --size: parameters `rate` and `size` of `open_source`."""
-    for option in (
-        click.option(
-            "--size", metavar="WIDTHxHEIGHT", help="Size of the raw rgb24 frames on standard input (VIDEO is -)."
-        ),
-        click.option(
-            "--fps",
-            "rate",
-            metavar="RATE",
-            help="Frames per second of an image folder or of raw frames, such as 25 or 30000/1001.",
-        ),
-    ):
-        command = option(command)
-    return command
+def reading_options(*, raw: bool = False, rate: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--fps, --images and --range: how videos are read. The command's function gets `reading`, a dict of those given.
+
+    Args:
+        raw: Also --size, for raw frames on standard input.
+        rate: Whether --fps is one of them.
+
+    Returns:
+        A decorator; `reading` holds keyword arguments of `vos.video.open_source`.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        names = [*(["size"] if raw else []), *(["rate"] if rate else []), "images", "value_range"]
+
+        @functools.wraps(command)
+        def with_reading(*args: Any, **values: Any) -> Any:
+            given = {name: values.pop(name) for name in names}
+            reading = {name: value for name, value in given.items() if value is not None}
+            return command(*args, reading=reading, **values)
+
+        decorated: Callable[..., Any] = with_reading
+        for name in reversed(names):
+            decorated = _READING[name](decorated)
+        return decorated
+
+    return decorate
+
+
+_READING = {
+    "size": click.option(
+        "--size", metavar="WIDTHxHEIGHT", help="Size of the raw rgb24 frames on standard input (VIDEO is -)."
+    ),
+    "rate": click.option(
+        "--fps",
+        "rate",
+        metavar="RATE",
+        help="Frames per second of image folders or of raw frames, such as 25 or 30000/1001.",
+    ),
+    "images": click.option(
+        "--images",
+        metavar="GLOB",
+        help="Which files of a folder are the frames, such as 'left_*.png'.  [default: the one sequence in it]",
+    ),
+    "value_range": click.option(
+        "--range",
+        "value_range",
+        metavar="LOW,HIGH",
+        help="Values of black and white in images of more than 8 bits, such as 0,4095.",
+    ),
+}
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,21 +175,15 @@ def _with_clean_options(command: Callable[..., Any], *, default: CleanLevel) -> 
     return decorated
 
 
-def image_folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--images` and `--range`: parameters `images` and `value_range` of `open_source`."""
-    command = click.option(
-        "--range",
-        "value_range",
-        metavar="LOW,HIGH",
-        help="Grey values of black and white in images of more than 8 bits, such as 0,4095.",
-    )(command)
-    return click.option(
-        "--images",
-        metavar="GLOB",
-        help="Which files of a folder are the frames, such as 'left_*.png'.  [default: the one sequence in it]",
-    )(command)
-
-
 threads_option = click.option(
     "--threads", type=click.IntRange(1, 256), help="CPU threads of the network.  [default: all cores, up to 4]"
+)
+
+
+absent_below_option = click.option(
+    "--absent-below",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="An object whose presence is below this gets no pixels.",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from vos.cli.options import clean_options, image_folder_options, model_options, source_options, threads_option
+from vos.cli.options import absent_below_option, clean_options, model_options, reading_options, threads_option
 from vos.cli.prompt_options import PromptCommand, parse_prompt_options, prompt_notes, prompt_options
 from vos.errors import UsageError
 
@@ -55,13 +55,7 @@ if TYPE_CHECKING:
 @click.option("--contact-sheet/--no-contact-sheet", default=False, show_default=True, help="Also write a sheet PNG.")
 @model_options
 @threads_option
-@click.option(
-    "--absent-below",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="An object whose presence is below this gets no pixels.",
-)
+@absent_below_option
 @click.option(
     "--on-absent",
     type=click.Choice(["empty", "hold", "stop"]),
@@ -90,8 +84,7 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="Stay below this, such as 800M or 1.5G: shorter queues, then fewer remembered frames; or refuse.",
 )
-@source_options
-@image_folder_options
+@reading_options(raw=True)
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def track(
@@ -116,10 +109,7 @@ def track(
     clean: CleanPolicy,
     objects_together: Literal["auto", "always", "never"],
     max_memory: str | None,
-    rate: str | None,
-    size: str | None,
-    images: str | None,
-    value_range: str | None,
+    reading: dict[str, str],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -142,9 +132,7 @@ def track(
     """
     if overwrite and resume:
         raise UsageError("--overwrite and --resume exclude each other: start over, or go on with what is there")
-    given = {"rate": rate, "size": size, "images": images, "value_range": value_range}
-    source = {name: value for name, value in given.items() if value is not None}
-    script = parse_prompt_options(video, source)
+    script = parse_prompt_options(video, reading)
     if not script.prompts:
         raise UsageError(
             "no prompt: say what to track with --first-frame-stroke, --mask, --box, --point, --polygon or --script "
@@ -167,7 +155,7 @@ def track(
         overlay=overlay,
         contact_sheet=() if contact_sheet else None,
         formats=find_formats(formats) if formats else (),
-        source_options=source,
+        source_options=reading,
         notes=prompt_notes(),
     )
     options = RunOptions(

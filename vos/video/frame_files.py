@@ -253,9 +253,10 @@ def _passed_over(folder: Path, sequence: Sequence[_Name], rest: Sequence[_Name])
             doubtful.append(name)
     if doubtful:
         example = _example(sequence)
+        files = "file" if len(sequence) == 1 else "files"
         raise VideoError(
-            f"{folder}: {_listed([n.path for n in doubtful])} beside {len(sequence)} "
-            f"{'files' if len(sequence) > 1 else 'file'} like {sequence[0].path.name}: may be frames too; move them away, or {REMEDY.format(example=example)}"
+            f"{folder}: {_listed([n.path for n in doubtful])} beside {len(sequence)} {files} like "
+            f"{sequence[0].path.name}: may be frames too; move them away, or {REMEDY.format(example=example)}"
         )
     return [n.path for n in certain]
 

@@ -2,8 +2,8 @@
 
 Grey and colours of 16 bits keep their upper 8 bits. What has no range of its own (whole numbers of 32 bits, real
 numbers) is taken for the smallest usual range that holds the first frame: 0..1 for real numbers, then 0..255, then
-0..65535. A frame outside the range is an error, never clipped, and so is a range of which the frames use almost nothing,
-as it would make all of them black. A range that the user gives is applied to all, and clips.
+0..65535. A frame outside the range is an error, never clipped, and so is a range of which the frames use almost
+nothing, as it would make all of them black. A range that the user gives is applied to all, and clips.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ def parse_range(text: str) -> Levels:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether a picture just opened has more than 8 bits per channel, grey or colour, and Pillow does not scale them."""
+    """Whether a picture just opened has more than 8 bits, grey or colour, that Pillow does not scale."""
     return image.mode.startswith("I") or image.mode == "F" or _is_deep_colour(image)
 
 
 def _is_deep_colour(image: Image.Image) -> bool:
-    return image.mode in ("RGB", "RGBA") and any(";16" in str(tile[3]) for tile in image.tile)
+    tiles = getattr(image, "tile", ())
+    return image.mode in ("RGB", "RGBA") and any(";16" in str(tile[3]) for tile in tiles)
 
 
 def deep_values(image: Image.Image, path: Path) -> tuple[np.ndarray, Levels | None]:
@@ -149,8 +150,8 @@ def notes_on_levels(values: np.ndarray, levels: Levels, where: str) -> tuple[str
     if int(grey.max()) - int(grey.min()) < _FEW_LEVELS and low < high and len(np.unique(values)) > used:
         if used <= _NO_LEVELS and not levels.clips:
             raise VideoError(
-                f"{where}: values {low:g} to {high:g} would become only {used} of 256 levels, scaled from {levels}; give "
-                f"the values of black and white, such as --range {low:g},{high:g} (or --range "
+                f"{where}: values {low:g} to {high:g} would become only {used} of 256 levels, scaled from {levels}; "
+                f"give the values of black and white, such as --range {low:g},{high:g} (or --range "
                 f"{levels.low:g},{levels.high:g} if the frames are that dark)"
             )
         note += f"; the frames use only {used} of the 256 levels, --range {low:g},{high:g} would spread them"

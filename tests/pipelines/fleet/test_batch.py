@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.pipelines.fleet.conftest import MakeClips
 from tests.pipelines.fleet.helpers import (
@@ -20,6 +21,7 @@ from tests.pipelines.fleet.helpers import (
     vos,
     write_manifest,
 )
+from vos.video import open_source
 
 
 def batch(jobs: Path, output: Path, *options: object) -> int:
@@ -105,7 +107,7 @@ def test_resume_takes_changes_of_the_list(clips: MakeClips, tmp_path: Path) -> N
     output = tmp_path / "out"
     assert batch(write_manifest(tmp_path / "jobs.jsonl", [first]), output) == 0
     before = mask_hashes(output / "clip00")
-    changed = write_manifest(tmp_path / "jobs.jsonl", [first, second], box="2:10,10,40,40")
+    changed = write_manifest(tmp_path / "jobs.jsonl", [first, second], box=f"2:{first_box()}")
     assert batch(changed, output, "--resume") == 0
     assert mask_hashes(output / "clip00") != before
     assert len(mask_hashes(output / "clip01")) == 9
@@ -179,3 +181,38 @@ def test_a_full_disk_fails_the_job_and_leaves_only_whole_masks(
     assert written.items() <= whole.items()
     assert leftovers(small_disk) == []
     assert len(mask_hashes(tmp_path / "out" / videos[1].stem)) == 21
+
+
+def test_the_summary_tells_what_the_runs_noted_and_found(
+    clips: MakeClips, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clip,) = clips(1, 6)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    with open_source(str(clip)) as source:
+        for frame in source:
+            if frame.index != 1:
+                Image.fromarray(frame.rgb).save(folder / f"left_{frame.index:05d}.png")
+                Image.fromarray(frame.rgb[:, ::-1]).save(folder / f"right_{frame.index:05d}.png")
+    manifest = write_manifest(tmp_path / "jobs.jsonl", [folder, clip])
+    assert vos("batch", manifest, "-o", tmp_path / "refused", "--json") == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert list(problems) == ["frames"]
+    assert "--images" in problems["frames"]
+
+    # For the folder only; the clip is no folder.
+    assert vos("batch", manifest, "-o", tmp_path / "out", "--json", "--images", "left_*", "--fps", "12") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert list(summary["notes"]) == ["frames"]
+    assert "1 number is missing" in summary["notes"]["frames"][0]
+    assert summary["found_nothing"] == []
+    assert sorted(path.name for path in (tmp_path / "out" / "frames" / "masks").iterdir())[0] == "left_00000.png"
+
+    # Presence above which nothing is.
+    nothing = write_manifest(tmp_path / "nothing.jsonl", [clip], absent_below=1)
+    assert vos("batch", nothing, "-o", tmp_path / "nothing", "--json") == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["found_nothing"] == [clip.stem]
+    assert summary["failed"] == 0
+    assert vos("batch", nothing, "-o", tmp_path / "nothing", "--resume", "-q") == 1
+    assert f"no object was found in any frame of {clip.stem}" in capsys.readouterr().err

@@ -13,6 +13,8 @@ from PIL import Image
 
 from pipelines.interactive.click_scores import CurveCase, TrackedCase, curve_scores, tracked_scores
 from pipelines.interactive.clicks import TrueFrame, click_curve, correct_tracked
+from pipelines.interactive.distortions import DISTORTIONS
+from pipelines.interactive.first_masks import MaskCase
 from pipelines.interactive.robot import jaccard, next_click, outside_of
 from pipelines.interactive.rows import RowFile
 from seem_model.video_model import VideoModel
@@ -187,3 +189,28 @@ def test_the_command_measures_pictures(tmp_path: Path, capsys: pytest.CaptureFix
 def test_data_sets_are_still_benchmarked_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert vos("benchmark", "nothing", "--root", tmp_path) == 2
     assert "nothing" in capsys.readouterr().err
+
+
+def test_a_badly_written_first_mask_is_measured_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_davis(tmp_path / "davis", 2016, {"one": 1})
+    rows = tmp_path / "rows.jsonl"
+    options = ("--root", root, "--split", "val", "--device", "cpu", "--short-side", SHORT_SIDE, "-o", rows)
+    code = vos("benchmark", "masks", *options, "--frames", 3, "--json")
+    cases = json.loads(capsys.readouterr().out)["cases"]
+    assert [case["distortion"] for case in cases] == list(DISTORTIONS)
+    assert code == (0 if all(case["is_good"] for case in cases) else 1)
+    assert all(case["objects"] == 1 for case in cases)
+    lossy = next(case for case in cases if case["distortion"] == "JPEG")
+    assert (lossy["overlap"], lossy["distorted"]) == (1.0, lossy["true"])
+    vos("benchmark", "masks", *options, "--frames", 3, "--resume")
+    assert "J&F lost by the first mask" in capsys.readouterr().out
+    assert vos("benchmark", "masks", *options, "--frames", 4, "--resume") == 2
+    assert vos("benchmark", "masks", "--root", root, "--resume") == 2
+
+
+def test_a_distortion_is_bad_that_makes_objects_or_costs_too_much() -> None:
+    good = MaskCase("a", "blurred", 1, 0.9, 0.80, 0.785)
+    assert good.is_good
+    assert not replace(good, objects=2).is_good
+    assert not replace(good, distorted=0.775).is_good
+    assert not replace(good, objects=0, refused="why").is_good

@@ -108,7 +108,7 @@ def test_the_option_resolves_what_was_refused(tmp_path: Path) -> None:
 def test_pictures_in_a_subfolder_are_named(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "clip", "readme.txt")
     folder_of(folder / "images", *numbered(2))
-    with pytest.raises(VideoError, match="no images in the folder; .* there are some in images"):
+    with pytest.raises(VideoError, match=r"no images in the folder; .* there are some in images"):
         find_frames(folder)
 
 
