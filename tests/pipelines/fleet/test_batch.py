@@ -208,8 +208,8 @@ def test_the_summary_tells_what_the_runs_noted_and_found(
     assert summary["found_nothing"] == []
     assert sorted(path.name for path in (tmp_path / "out" / "frames" / "masks").iterdir())[0] == "left_00000.png"
 
-    # Presence above which nothing is.
-    nothing = write_manifest(tmp_path / "nothing.jsonl", [clip], absent_below=1)
+    # A box on nothing.
+    nothing = write_manifest(tmp_path / "nothing.jsonl", [clip], box="2:10,10,40,40")
     assert vos("batch", nothing, "-o", tmp_path / "nothing", "--json") == 1
     summary = json.loads(capsys.readouterr().out)
     assert summary["found_nothing"] == [clip.stem]
