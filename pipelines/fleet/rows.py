@@ -111,6 +111,7 @@ def _spec(row: Row, defaults: Defaults) -> tuple[JobSpec, Split | None]:
     output = os.path.join(defaults.output, name)
     if defaults.require_empty and os.path.isdir(output) and os.listdir(output):
         raise RowError(f"{output} is not empty; choose another --output, or pass --overwrite")
+    reading = _reading(draft, defaults)
     spec = JobSpec(
         name=name,
         video=draft.video,
@@ -120,7 +121,9 @@ def _spec(row: Row, defaults: Defaults) -> tuple[JobSpec, Split | None]:
         absent_below=draft.absent_below,
         overlay=draft.overlay,
         contact_sheet=draft.contact_sheet,
-        **_reading(draft, defaults),
+        rate=reading.get("rate"),
+        images=reading.get("images"),
+        value_range=reading.get("value_range"),
     )
     return spec, Split(draft.split_frames, draft.split_overlap) if draft.split_frames else None
 
