@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vos.cli.options import image_folder_options
+from vos.cli.options import reading_options
 from vos.errors import OutputError, UsageError
 
 
@@ -21,15 +21,14 @@ from vos.errors import OutputError, UsageError
     help="The PNG file.  [default: NAME_NUMBER.png in the current folder, NAME being the clip's]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
-@image_folder_options
+@reading_options(rate=False)
 @click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
 def frame(
     clip: str,
     frame: str,
     output: Path | None,
     overwrite: bool,
-    images: str | None,
-    value_range: str | None,
+    reading: dict[str, str],
     quiet: bool,
 ) -> None:
     """Write one FRAME of CLIP as a PNG of exactly the pixels that are tracked.
@@ -50,8 +49,8 @@ def frame(
 
     if choose_backend(clip) in ("raw", "webcam"):
         raise UsageError(f"{clip}: its frames can be read only once; give a file or a folder of images")
-    given: dict[str, Any] = {"images": images, "value_range": value_range}
-    with open_source(clip, **{name: value for name, value in given.items() if value is not None}) as source:
+    options: dict[str, Any] = {**reading}
+    with open_source(clip, **options) as source:
         seconds = parse_time(frame)
         if seconds is None and not frame.isdecimal():
             raise UsageError(f"{frame}: expected a frame like 40, or a time like 2.5s or 00:01:02.5")
