@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from pipelines.made.draws import Draws
@@ -14,6 +15,7 @@ from pipelines.made.figures import KINDS, Plate
 from pipelines.made.paint import Figure, Picture, Sprite
 from pipelines.made.textures import SKINS, Colour, colour, ground, skin
 from pipelines.perf.absence_clips import material_from_stills
+from pipelines.training.stills import TrainingDataError
 
 # A ground is larger than the view by these factors, so that the camera can move.
 GROUND_HEIGHT, GROUND_WIDTH = 1.4, 1.6
@@ -107,20 +109,23 @@ class PictureCast:
         seed: Which.
 
     Raises:
-        TrainingDataError: The folder holds no such pictures.
+        TrainingDataError: The folder holds no such pictures, or no whole object of 4 to 40 % of its picture.
     """
 
     def __init__(self, root: Path, count: int, seed: int) -> None:
         self._material = list(material_from_stills(root, count, seed))
+        if not self._material:
+            raise TrainingDataError(
+                f"{root}: no whole object of 4 to 40 % of its picture was found; add pictures, or leave --stills out"
+            )
 
     def ground(self, draws: Draws, height: int, width: int) -> tuple[np.ndarray, Colour]:
-        import cv2
-
         picture, _ = draws.pick(self._material)
-        wanted = round(width * GROUND_WIDTH), round(height * GROUND_HEIGHT)
-        scale = max(wanted[0] / picture.shape[1], wanted[1] / picture.shape[0])
-        large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-        return cv2.resize(large, None, fx=1, fy=1)[: wanted[1], : wanted[0]], (128.0, 128.0, 128.0)
+        wide, tall = round(width * GROUND_WIDTH), round(height * GROUND_HEIGHT)
+        scale = max(wide / picture.shape[1], tall / picture.shape[0])
+        size = max(wide, round(picture.shape[1] * scale)), max(tall, round(picture.shape[0] * scale))
+        large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+        return np.ascontiguousarray(large[:tall, :wide]), (128.0, 128.0, 128.0)
 
     def figures(self, draws: Draws, count: int, *, unlike: Colour, alike: float, kinds: Sequence[str]) -> list[Sprite]:
         first = draws.pick(self._material)[1]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from eval import evaluate
 from pipelines.made.clips import MadeSet, digest
@@ -18,6 +19,7 @@ from pipelines.made.paint import Figure, Pose
 from pipelines.made.render import render
 from pipelines.made.save import SPLIT, save_clips
 from pipelines.made.scene import Actor, Key, Optics, Scene, Shot, Stay
+from pipelines.training.stills import TrainingDataError
 
 FACTORS_IN_ORDER = tuple(FACTORS)
 SMALL = MadeSet(seed=3, clips=12, frames=24, height=96, width=170)
@@ -180,3 +182,37 @@ def test_saved_clips_are_a_davis_data_set(tmp_path: Path) -> None:
     report = evaluate(truth, dataset="davis17", root=tmp_path / "set", split=SPLIT)
     assert report.j_and_f == 1 and len(report.objects) == sum(made.scene(n).tracked for n in range(2))
     assert len(list((tmp_path / "set/JPEGImages/480p").rglob("*.png"))) == 24
+
+
+def write_stills(root: Path, radius: int = 40) -> Path:
+    """Three pictures of a red disc on grey in the layout of `--stills`."""
+    rows, columns = np.mgrid[:120, :160]
+    for number in range(3):
+        mask = (rows - 60) ** 2 + (columns - 70 - 10 * number) ** 2 < radius**2
+        picture = np.where(mask[..., None], np.uint8([220, 20, 20]), np.uint8([110, 110, 110]))
+        for kind, content in (("images", picture), ("masks", mask.astype(np.uint8))):
+            (root / "discs" / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(content).save(root / "discs" / kind / f"{number}.png")
+    return root
+
+
+def test_figures_can_be_cut_out_of_pictures(tmp_path: Path) -> None:
+    made = MadeSet(
+        seed=2, clips=1, frames=16, height=144, width=256, factors=("scale",), stills=str(write_stills(tmp_path))
+    )
+    frames = list(made.render(0))
+    areas = [int((frame.figures == 1).sum()) for frame in frames]
+    assert min(areas) > 200 and max(areas) > 3 * min(areas)
+    for frame in frames:
+        own = frame.figures == 1
+        inner = np.logical_and.reduce([np.roll(own, shift, axis) for axis in (0, 1) for shift in (-3, 3)])
+        assert inner.any() and (frame.rgb[inner][:, 0] > 180).all() and (frame.rgb[inner][:, 1] < 60).all()
+
+
+def test_a_folder_without_usable_pictures_is_named(tmp_path: Path) -> None:
+    made = MadeSet(clips=1, stills=str(tmp_path))
+    with pytest.raises(TrainingDataError, match=str(tmp_path)):
+        made.scene(0)
+    write_stills(tmp_path, radius=3)
+    with pytest.raises(TrainingDataError, match="no whole object"):
+        made.scene(0)
