@@ -10,7 +10,7 @@ import pytest
 
 from eval.baseline import boundary_measure
 from eval.compare import compare_folders
-from tests.vos.runs.finished_runs import finished_run
+from tests.vos.runs.finished_runs import label_maps, write_clip, write_run
 from vos.cli.main import main
 from vos.files.index_png import write_palette_png
 
@@ -65,7 +65,7 @@ def test_void_of_the_second_folder_is_not_looked_at(tmp_path: Path) -> None:
 
 
 def test_runs_and_folders_of_runs_are_taken_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = finished_run(tmp_path / "runs" / "clip")
+    run = write_run(tmp_path / "runs" / "clip", write_clip(tmp_path / "clip.mkv"), label_maps())
     code, out, _ = ran(run, run / "masks", "--json", tmp_path / "scores.json", capsys=capsys)
     assert code == 0
     assert "1.0000" in out

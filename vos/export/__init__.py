@@ -9,9 +9,12 @@ from vos.export.contact_sheet import ContactSheetSink
 from vos.export.context import ExportContext
 from vos.export.cutouts import CutoutSink, read_cutout
 from vos.export.cvat_xml import CvatImagesSink, CvatVideoSink, read_cvat
+from vos.export.exr import ExrSink, read_exr
 from vos.export.formats import FORMATS, MaskFormat, find_formats, make_sink
 from vos.export.frame_png import FramePngSink
 from vos.export.label_studio import BrushSink, VideoBoxSink, read_label_studio
+from vos.export.mattes import MatteSink, read_mattes
+from vos.export.matting import Matte, matte_of
 from vos.export.mots import MotsPngSink, MotsTextSink, read_mots_png, read_mots_text
 from vos.export.npz import NpzSink
 from vos.export.object_png import ObjectPngSink, read_object_pngs
@@ -34,9 +37,12 @@ __all__ = [
     "CvatImagesSink",
     "CvatVideoSink",
     "ExportContext",
+    "ExrSink",
     "FramePngSink",
     "MaskFormat",
     "MaskSink",
+    "Matte",
+    "MatteSink",
     "MotsPngSink",
     "MotsTextSink",
     "NpzSink",
@@ -47,12 +53,15 @@ __all__ = [
     "YoutubeVisSink",
     "find_formats",
     "make_sink",
+    "matte_of",
     "read_alpha_video",
     "read_burst",
     "read_coco",
     "read_cutout",
     "read_cvat",
+    "read_exr",
     "read_label_studio",
+    "read_mattes",
     "read_mots_png",
     "read_mots_text",
     "read_object_pngs",

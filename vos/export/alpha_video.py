@@ -23,10 +23,26 @@ class AlphaVideoSink(VideoFileSink):
     """Writes the source's pictures with straight (unmultiplied) alpha: 255 on any object, 0 elsewhere.
 
     The codec is `prores4444`, for a .mov file, or `vp9_alpha`, for .webm.
+
+    Args:
+        path, codec, audio_from, overwrite: As `VideoFileSink`.
+        soft: Whether borders are soft (`vos.export.matting`), with the object's own colours in them.
     """
 
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        codec: str = "prores4444",
+        audio_from: Path | None = None,
+        overwrite: bool = False,
+        soft: bool = False,
+    ) -> None:
+        super().__init__(path, codec=codec, audio_from=audio_from, overwrite=overwrite)
+        self.soft = soft
+
     def picture(self, frame: Frame, result: FrameResult) -> np.ndarray:
-        return rgba_of(frame.rgb, result.labels)
+        return rgba_of(frame.rgb, result.labels, soft=self.soft)
 
 
 def read_alpha_video(path: Path) -> Iterator[tuple[float, np.ndarray]]:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vos.errors import OutputError
+from vos.export.matting import matte_of
 from vos.export.sink import MaskSink
 from vos.files.atomic import replacing
 from vos.files.index_png import make_folder, png_name
@@ -16,10 +17,16 @@ from vos.video import Frame, VideoInfo
 
 
 class CutoutSink(MaskSink):
-    """`<folder>/00000.png` ...: the source's colours and alpha 255 where an object is; 0 in all channels elsewhere."""
+    """`<folder>/00000.png` ...: the source's colours and alpha 255 where an object is; 0 in all channels elsewhere.
 
-    def __init__(self, folder: str | Path) -> None:
+    Args:
+        folder: Where.
+        soft: Whether borders are soft (`vos.export.matting`), with the object's own colours in them.
+    """
+
+    def __init__(self, folder: str | Path, *, soft: bool = False) -> None:
         self.folder = Path(folder)
+        self.soft = soft
         self._names: tuple[str, ...] = ()
 
     def open(self, info: VideoInfo) -> None:
@@ -27,7 +34,7 @@ class CutoutSink(MaskSink):
         make_folder(self.folder)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        rgba = rgba_of(frame.rgb, result.labels)
+        rgba = rgba_of(frame.rgb, result.labels, soft=self.soft)
         rgba[rgba[:, :, 3] == 0] = 0
         with replacing(self.folder / png_name(result.index, self._names)) as temporary:
             Image.fromarray(rgba).save(temporary, format="PNG", compress_level=3)
@@ -39,8 +46,11 @@ class CutoutSink(MaskSink):
         pass
 
 
-def rgba_of(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(H, W, 4) uint8: the picture with alpha 255 where any object is and 0 elsewhere."""
+def rgba_of(rgb: np.ndarray, labels: np.ndarray, *, soft: bool = False) -> np.ndarray:
+    """(H, W, 4) uint8: the picture with alpha 255 where any object is and 0 elsewhere; between them at soft ones."""
+    if soft:
+        matte = matte_of(rgb, labels > 0)
+        return np.dstack([matte.colours, np.round(matte.alpha * 255).astype(np.uint8)])
     alpha = (labels > 0).astype(np.uint8) * 255
     return np.dstack([rgb, alpha])
 

@@ -14,8 +14,10 @@ from vos.export.contact_sheet import ContactSheetSink
 from vos.export.context import ExportContext
 from vos.export.cutouts import CutoutSink
 from vos.export.cvat_xml import CvatImagesSink, CvatVideoSink
+from vos.export.exr import ExrSink
 from vos.export.frame_png import FramePngSink
 from vos.export.label_studio import BrushSink, VideoBoxSink
+from vos.export.mattes import MatteSink
 from vos.export.mots import MotsPngSink, MotsTextSink
 from vos.export.npz import NpzSink
 from vos.export.object_png import ObjectPngSink
@@ -62,9 +64,9 @@ def _overlay(path: Path, context: ExportContext) -> OverlaySink:
     return OverlaySink(path, audio_from=context.audio_from, overwrite=context.overwrite)
 
 
-def _alpha(codec: str) -> Callable[[Path, ExportContext], MaskSink]:
+def _alpha(codec: str, *, soft: bool = False) -> Callable[[Path, ExportContext], MaskSink]:
     return lambda path, context: AlphaVideoSink(
-        path, codec=codec, audio_from=context.audio_from, overwrite=context.overwrite
+        path, codec=codec, audio_from=context.audio_from, overwrite=context.overwrite, soft=soft
     )
 
 
@@ -97,6 +99,12 @@ FORMATS: dict[str, MaskFormat] = dict(
         _row_of("npz", _plain(NpzSink), "NumPy archive of all label maps"),
         _picture("prores", _alpha("prores4444"), "ProRes 4444 video with alpha"),
         _picture("vp9", _alpha("vp9_alpha"), "VP9 video with alpha"),
+        _picture("prores-soft", _alpha("prores4444", soft=True), "the same with soft borders and no halo"),
+        _picture("vp9-soft", _alpha("vp9_alpha", soft=True), "the same as VP9"),
+        _picture("cutouts-soft", _plain(partial(CutoutSink, soft=True)), "RGBA PNG with soft borders and no halo"),
+        _picture("mattes", _plain(MatteSink), "soft mattes, 16-bit grey PNG per object and frame"),
+        _picture("mattes-tiff", _plain(partial(MatteSink, suffix=".tif")), "the same as TIFF"),
+        _picture("exr", ExrSink, "OpenEXR per frame, soft, a named channel per object"),
         _picture("cutouts", _plain(CutoutSink), "RGBA PNG per frame, objects only"),
         _picture("frames", _plain(FramePngSink), "the frames as PNG, under the names that COCO and YouTube-VIS give"),
         _picture("overlay", _overlay, "the objects painted over the video, audio kept"),

@@ -64,6 +64,12 @@ PLACES: dict[str, Place] = {
     "npz": Place("masks.npz"),
     "prores": Place("alpha.mov"),
     "vp9": Place("alpha.webm"),
+    "prores-soft": Place("alpha_soft.mov"),
+    "vp9-soft": Place("alpha_soft.webm"),
+    "cutouts-soft": Place("cutouts_soft", ("*.png",)),
+    "mattes": Place("mattes", ("*/*.png",)),
+    "mattes-tiff": Place("mattes_tiff", ("*/*.tif",)),
+    "exr": Place("exr", ("*.exr",)),
     "cutouts": Place("cutouts", ("*.png",)),
     "frames": Place("frames", ("*.png",)),
     "overlay": Place("overlay.mp4"),
@@ -76,6 +82,8 @@ PLACES: dict[str, Place] = {
 def _fits(path: Path, pattern: str, names: Collection[str] = ()) -> bool:
     """Whether numbers, or the names of frames, stand in a path where its pattern has wildcards."""
     stems = [
-        part.removesuffix(".png") for part, wanted in zip(path.parts, pattern.split("/"), strict=True) if "*" in wanted
+        part.removesuffix(wanted.removeprefix("*"))
+        for part, wanted in zip(path.parts, pattern.split("/"), strict=True)
+        if "*" in wanted
     ]
     return all(stem.isdecimal() or stem in names for stem in stems)
