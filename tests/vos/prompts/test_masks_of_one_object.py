@@ -255,3 +255,13 @@ def test_a_file_of_several_pictures_is_no_mask(tmp_path: Path, kind: str) -> Non
     pictures[0].save(path, save_all=True, append_images=pictures[1:])
     with pytest.raises(PromptError, match="holds 2 pictures"):
         read_masks(path)
+
+
+def test_a_trimap_keeps_parts_that_are_thinner_than_its_band(tmp_path: Path) -> None:
+    stick = disc(255, (320, 120))
+    cv2.line(stick, (50, 60), (300, 40), 255, 5)
+    unknown = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+    trimap = np.where(cv2.erode(stick, unknown) > 0, 255, np.where(cv2.dilate(stick, unknown) > 0, 128, 0))
+    (mask,) = read_masks(save(tmp_path / "m.png", trimap.astype(np.uint8)))
+    far = np.s_[:, 90:]
+    assert (mask.pixels ^ (stick > 0))[far].sum() < 0.1 * (stick > 0)[far].sum()
