@@ -123,7 +123,7 @@ def _chosen(found: list[Candidate], whole: View, size: tuple[int, int]) -> tuple
     different: list[Candidate] = []
     maps: list[np.ndarray] = []
     for candidate in sorted(found, key=lambda own: -own.score):
-        own = candidate.seen.on(whole, size)
+        own = (candidate.seen.on(whole, size) >= 0.5).astype(np.float32)
         is_new = all(soft_iou(own[None], other[None])[0] < _SAME for other in maps)
         if is_new and len(different) < MOST_CANDIDATES and (candidate.score >= _LEAST_SCORE or not different):
             different.append(candidate)
