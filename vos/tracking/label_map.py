@@ -61,7 +61,7 @@ def label_map(patches: Sequence[Patch], exact: Mapping[int, np.ndarray], rgb: np
         (box, refine_edges(rgb[box], margin, owner[box] == number)) for number, (box, margin) in enumerate(large, 1)
     ]
     ids = np.array([0, *(patch.object_id for patch in patches)], np.uint16)
-    labels: np.ndarray = ids[_owner(refined, size)]
+    labels: np.ndarray = ids.take(_owner(refined, size))
     for object_id in sorted(exact):
         labels[exact[object_id]] = object_id
     return labels
@@ -81,8 +81,8 @@ def _owner(large: Sequence[tuple[tuple[slice, slice], np.ndarray]], size: tuple[
     best = np.zeros(size, np.float32)
     for number, (box, margin) in enumerate(large, 1):
         wins = margin > best[box]
-        owner[box][wins] = number
-        best[box][wins] = margin[wins]
+        np.copyto(owner[box], np.uint16(number), where=wins)
+        np.copyto(best[box], margin, where=wins)
     return owner
 
 

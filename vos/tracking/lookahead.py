@@ -31,13 +31,16 @@ class Lookahead:
     def encode(self, rgb: np.ndarray, views: Sequence[View]) -> list[Features]:
         """Features of views of a frame, (H, W, 3) uint8."""
         begun = self._begun if rgb is self._rgb else {}
-        features = {view: begun[view].result() for view in views if view in begun}
-        self._drop()
-        crops = {view: view.crop(rgb) for view in views if view not in features}
+        # What the thread has not taken up yet is done here, while it finishes the rest.
+        started = {view: begun[view] for view in views if view in begun and not begun[view].cancel()}
+        crops = {view: view.crop(rgb) for view in views if view not in started}
+        features: dict[View, Features] = {}
         # Views of one size are encoded together.
         for shape in dict.fromkeys(crop.shape for crop in crops.values()):
             alike = [view for view, crop in crops.items() if crop.shape == shape]
             features |= zip(alike, self._model.encode_images([crops[view] for view in alike]), strict=True)
+        features |= {view: future.result() for view, future in started.items()}
+        self._drop()
         return [features[view] for view in views]
 
     def begin(self, rgb: np.ndarray, views: Sequence[View]) -> None:
