@@ -22,6 +22,10 @@ _PROMPTS = ("mask", "stroke", "box", "point", "scribble")
 _DEFAULT = "run"
 _BENCHMARKS: dict[str, CommandEntry] = {
     _DEFAULT: CommandEntry("pipelines.cli.benchmark:run", "Track a whole data set and score the masks (the default)."),
+    "davis-interactive": CommandEntry(
+        "pipelines.cli.benchmark_interactive:benchmark_interactive",
+        "A robot user scribbles in the worst frame, round by round: J&F-AUC, J&F@60s.",
+    ),
     "clicks": CommandEntry(
         "pipelines.cli.benchmark_clicks:benchmark_clicks", "A robot user clicks: IoU by clicks; corrected frames."
     ),
@@ -48,6 +52,7 @@ def benchmark() -> None:
     \b
     vos benchmark davis17 --root DAVIS
     vos benchmark made --seed 0
+    vos benchmark davis-interactive DAVIS
     vos benchmark clicks --root DAVIS
     vos benchmark masks --root DAVIS
 
