@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 
+from seem_model.array_checks import Expected, check_arrays, grid_of
 from seem_model.compact.config import CompactConfig
 from seem_model.compact_onnx.geometry import Grid
 
@@ -114,19 +115,32 @@ class OnnxMemory:
         return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], *, pinned: bool) -> Self:
+    def from_arrays(cls, arrays: dict[str, np.ndarray], config: CompactConfig, *, pinned: bool) -> Self:
         """The inverse of `to_arrays`.
 
         Raises:
             ValueError: The arrays are not those of a memory.
         """
-        expected = {*_KEY_NAMES, "grid", "known", *(_CELL_NAMES if arrays.get("known", np.empty(0)).any() else ())}
-        if arrays.keys() != expected:
-            raise ValueError(f"expected the arrays {sorted(expected)}, found {sorted(arrays)}")
-        rows, columns = arrays["grid"].tolist()
-        cells = len(arrays["key"])
-        if cells != rows * columns:
-            raise ValueError(f"keys of {cells} cells for a grid of {rows} times {columns}")
+        rows, columns = grid_of(arrays)
+        cells = rows * columns
+        known_count = int(np.count_nonzero(arrays.get("known", np.empty(0))))
+        float32, float16 = np.float32, np.float16
+        expected: dict[str, Expected] = {
+            "grid": (np.int64, (2,)),
+            "known": (np.uint8, (None,)),
+            "key": (float32, (cells, None)),
+            "stride8_key": (float16, (cells, None)),
+            "stride4_key": (float16, (cells, None)),
+        }
+        if known_count:
+            expected |= {
+                "value": (float32, (known_count, config.value_dim, cells)),
+                "mask": (float32, (known_count, 1, cells)),
+                "stride8_mask": (float32, (known_count, cells, 4)),
+                "stride4_mask": (float32, (known_count, cells, 16)),
+                "prompts": (float32, (known_count, config.memory_tokens, config.dim)),
+            }
+        check_arrays(arrays, expected)
         keys = ViewKeys(**{name: arrays[name] for name in _KEY_NAMES}, grid=(rows, columns))
         known = arrays["known"].astype(bool)
         places = np.cumsum(known) - 1

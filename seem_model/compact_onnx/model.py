@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from seem_model.array_checks import Expected, check_arrays
 from seem_model.compact.config import SIZE_DIVISIBILITY, STRIDE, CompactConfig
 from seem_model.compact.descriptions import masks_of_descriptions
 from seem_model.compact.view_sizes import input_sizes
@@ -214,12 +215,16 @@ class OnnxVideoModel:
 
     def memory_from_arrays(self, arrays: Arrays, *, pinned: bool) -> OnnxMemory:
         """Raises ValueError if the arrays are not those of a memory."""
-        return OnnxMemory.from_arrays(dict(arrays), pinned=pinned)
+        return OnnxMemory.from_arrays(dict(arrays), self._config, pinned=pinned)
 
     def reference_from_arrays(self, arrays: Arrays) -> OnnxReference:
         """Raises ValueError if the arrays are not those of a reference."""
-        if arrays.keys() != {"tokens", "bias"}:
-            raise ValueError(f"expected the arrays bias and tokens, found {sorted(arrays)}")
+        tokens = len(arrays["bias"].T) if "bias" in arrays else 0
+        expected: dict[str, Expected] = {
+            "tokens": (np.float32, (1, tokens, self._config.dim)),
+            "bias": (np.float32, (1, tokens)),
+        }
+        check_arrays(arrays, expected)
         return OnnxReference(arrays["tokens"], arrays["bias"])
 
     def _places(

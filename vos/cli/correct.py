@@ -47,7 +47,8 @@ def correct(
     """Add prompts to RUN, the folder of a run, and track again the frames that they affect.
 
     Frames before the first changed one keep their masks; the others become those of a run of all prompts from the
-    start. Until they are complete the run stays as it is. --at, --object and --direction apply to the prompts that
+    start. Until they are complete the run stays as it is. If a correction was killed while it was put in place, the
+    next call finishes it, also without a prompt. --at, --object and --direction apply to the prompts that
     follow them.
 
     \b
@@ -57,13 +58,20 @@ def correct(
     """
     from vos.cli.progress import choose_progress
     from vos.resources.allocator import keep_freed_memory
+    from vos.runs.commit import recover_commit
     from vos.runs.correction import correct_run
+    from vos.runs.folder import OutputFolder
     from vos.runs.options import Observer, RunOptions
     from vos.runs.recorded import read_recorded_run
 
+    was_pending = recover_commit(OutputFolder(run))
     recorded = read_recorded_run(run)
     corrections = parse_prompt_options(video or recorded.video, recorded.source_options, names=recorded.script.names)
     if not (corrections.prompts or corrections.removals or corrections.names):
+        if was_pending:
+            if not quiet:
+                click.echo(f"{run}: the correction that was complete is in its place now", err=as_json)
+            return 0
         raise UsageError("no correction: say what to change with --at and --point, --box, --mask... (see --help)")
     keep_freed_memory()
     with choose_progress(run.name, quiet=quiet, as_json=as_json) as progress:

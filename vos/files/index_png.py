@@ -25,6 +25,9 @@ _LEVEL = 1
 # What a 16-bit PNG of ours says of itself: 255 or 65535 alone would be taken for the white of a mask otherwise.
 IDS_KEY, IDS_TEXT = "Comment", "grey values are object ids"
 
+# What Pillow raises for files that are no PNG, or too large a one.
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
 MAX_PALETTE_ID = 254
 MAX_ID = 65535
 
@@ -100,7 +103,7 @@ def read_palette_png(path: Path) -> np.ndarray:
             if image.mode not in ("P", "L", "I;16"):
                 raise OutputError(f"{path}: an index PNG has mode P, L or I;16, this one has mode {image.mode}")
             return np.array(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except _UNREADABLE as error:
         raise OutputError(f"{path}: not a readable PNG ({error})") from error
 
 
@@ -117,7 +120,7 @@ def read_labels_or_colours(path: Path) -> np.ndarray:
             if image.mode not in ("RGB", "RGBA"):
                 return read_palette_png(path)
             rgba = np.array(image.convert("RGBA"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except _UNREADABLE as error:
         raise OutputError(f"{path}: not a readable PNG ({error})") from error
     rgba[rgba[..., 3] < 128] = 0
     colours, inverse = np.unique(rgba[..., :3].reshape(-1, 3), axis=0, return_inverse=True)

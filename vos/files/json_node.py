@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,16 +128,40 @@ def read_json(path: str | Path) -> JsonNode:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise JsonError(f"{path}: more than {MAX_BYTES >> 20} MiB, too large to be read as JSON")
-        text = path.read_text(encoding="utf-8-sig")
-        value = json.loads(text, parse_constant=_refuse_constant)
+        return JsonNode(parse_json(path.read_bytes(), path), path)
     except OSError as error:
         raise JsonError(f"{path}: {error.strerror}") from None
+
+
+def parse_json(data: bytes, source: object) -> Any:
+    """The value of a JSON text in UTF-8 whose numbers are finite and whose texts are Unicode.
+
+    Args:
+        data: The text.
+        source: Where it is from, for messages.
+
+    Raises:
+        JsonError: It is none.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        # Half a surrogate pair can be written as an escape; no file system, XML or terminal takes it.
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise JsonError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+        raise JsonError(f"{source}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError):  # not UTF-8, NaN, numbers of thousands of digits, deep nesting
-        raise JsonError(f"{path}: not JSON that can be read (UTF-8, finite numbers, not too deep)") from None
-    return JsonNode(value, path)
+        raise JsonError(f"{source}: not JSON that can be read (UTF-8, finite numbers, not too deep)") from None
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number

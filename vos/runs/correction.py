@@ -17,7 +17,7 @@ from pathlib import Path
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError, PromptError, UsageError
 from vos.prompts import Prompt, PromptScript
-from vos.runs.commit import commit_correction
+from vos.runs.commit import commit_correction, recover_commit
 from vos.runs.correction_folder import first_change, forward_folder, prepare_correction
 from vos.runs.edit_layers import clear_staging, copy_locks, put_edits_on, read_edited_run
 from vos.runs.edit_steps import locked_frames
@@ -102,6 +102,7 @@ def correct_run(
         >>> print(report.frames_recomputed, "frames from", report.first)
         2 frames from 4
     """
+    recover_commit(OutputFolder(Path(run_folder)))
     script = read_recorded_run(Path(run_folder)).script.merge(corrections)
     return revise_run(run_folder, script, video=video, model=model, weights=weights, options=options, observer=observer)
 
@@ -122,6 +123,7 @@ def revise_run(
     """
     plan = plan_of(script)
     folder = OutputFolder(Path(run_folder))
+    recover_commit(folder)
     read_record(folder)
     with only_run_in(folder.root):
         edited = read_edited_run(folder)

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from vos.errors import OutputError
 from vos.files.atomic import write_bytes
+from vos.files.gate import check_own_files, is_plain_name, read_own_file
 from vos.files.index_png import png_name
+from vos.files.json_node import JsonError, parse_json
 from vos.files.places import PLACES
 
 MASKS_FOLDER = PLACES["davis"].path
@@ -27,6 +29,8 @@ CORRECTION_FOLDER = "correction"
 PASSES_FOLDER = "layers"
 TRACKED_FOLDER = "tracked"
 EDITS_FOLDER = "edits"
+# Of run.json: about ten million frames.
+MAX_RECORD_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,15 @@ class OutputFolder:
         return self.root / MASKS_FOLDER
 
     def mask(self, index: int) -> Path:
-        """The index PNG of a frame, named as run.json says."""
-        return self.masks / png_name(index, recorded_frame_names(self.record))
+        """The index PNG of a frame, named as run.json says.
+
+        Raises:
+            OutputError: run.json names pictures, but none for this frame.
+        """
+        names = recorded_frame_names(self.record)
+        if names and index >= len(names):
+            raise OutputError(f"{self.record}: names {len(names)} pictures, so frame {index} has no mask")
+        return self.masks / png_name(index, names)
 
     @property
     def overlay(self) -> Path:
@@ -92,6 +103,12 @@ class OutputFolder:
         """Existing files of `edits`."""
         folders = [path for path in self.edits.glob("*") if path.name.isdecimal() and path.is_dir()]
         return [path for folder in folders for path in folder.glob("*") if path.is_file()]
+
+    def check_own_files(self) -> None:
+        """Raises OutputError if a link, a pipe or a device has a name that runs give; other names are the user's."""
+        places = (place.path.partition("/")[0] for place in PLACES.values())
+        names = [RECORD_FILE, JOURNAL_FILE, SNAPSHOTS_FOLDER, CORRECTION_FOLDER, PASSES_FOLDER, TRACKED_FOLDER, EDITS_FOLDER, *places]
+        check_own_files(self.root, [*names, *(path.name for path in self._references())], OutputError)
 
     def _frame_names(self) -> frozenset[str]:
         return frozenset(recorded_frame_names(self.record))
@@ -172,6 +189,7 @@ class OutputFolder:
                         f"{self.root}: {wanted}; choose another --output, or pass --overwrite to replace what an "
                         "earlier run wrote there"
                     )
+            self.check_own_files()
             parent = next(p for p in [self.root, *self.root.absolute().parents] if p.exists())
             if not parent.is_dir():
                 raise OutputError(f"{self.root}: cannot be created, {parent} is a file; choose another --output")
@@ -180,7 +198,7 @@ class OutputFolder:
 
     def is_started(self) -> bool:
         """Whether a run has begun here: it writes run.json before anything else."""
-        return self.record.is_file()
+        return self.record.is_file() or self.record.is_symlink()  # a link is refused, not passed over
 
     def create(self) -> bool:
         """Makes the folder. Returns whether it is new."""
@@ -281,12 +299,11 @@ def recorded_frame_names(record: Path) -> tuple[str, ...]:
 def _read_frame_names(record: Path, modified: int, size: int) -> tuple[str, ...]:
     """Reads a run.json once for all frames, and anew when it has changed."""
     try:
-        names = json.loads(record.read_bytes())["video"]["frame_names"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        names = parse_json(read_own_file(record, OutputError, most=MAX_RECORD_BYTES), record)["video"]["frame_names"]
+    except (OSError, JsonError, OutputError, KeyError, TypeError):
         return ()
     # A name is never a path: nothing outside the folder may be read or removed by it.
-    usable = isinstance(names, list) and all(isinstance(n, str) and n and Path(n).name == n for n in names)
-    return tuple(names) if usable else ()
+    return tuple(names) if isinstance(names, list) and all(map(is_plain_name, names)) else ()
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from vos.errors import OutputError
+from vos.files.atomic import write_bytes
+from vos.files.json_node import JsonError, JsonNode, parse_json
+from vos.files.regular_file import check_regular_file
+from vos.runs.record_schema import MAX_PTS, MAX_WHOLE, object_id_of
+
+_CHECKSUM = re.compile(r"[0-9a-f]{8}")
+# Far more than a line about all objects that there can be.
+_MAX_LINE = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +57,16 @@ class JournalEntry:
     @classmethod
     def from_line(cls, line: bytes) -> JournalEntry:
         """Raises ValueError for anything that `to_line` does not write."""
-        value: Any = json.loads(line)
         try:
-            presence = {int(object_id): float(score) for object_id, score in value["presence"].items()}
-            entry = cls(int(value["index"]), int(value["pts"]), str(value["crc32"]), presence)
-        except (KeyError, TypeError, AttributeError) as error:
+            node = JsonNode(parse_json(line, "journal"), Path("journal"))
+            presence = {object_id_of(name, score): _share(score) for name, score in node.get("presence").members()}
+            index, pts = node.get("index").integer(0, MAX_WHOLE), node.get("pts").integer(-MAX_PTS, MAX_PTS)
+            checksum = node.get("crc32").text()
+            if _CHECKSUM.fullmatch(checksum) is None:
+                node.get("crc32").fail("expected eight hexadecimal digits")
+        except JsonError as error:
             raise ValueError(f"not a line of a journal ({error})") from error
-        return entry
+        return cls(index, pts, checksum, presence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +88,23 @@ def read_journal(path: Path) -> Journal:
     Raises:
         OutputError: The file cannot be read.
     """
+    entries: list[JournalEntry] = []
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
+        check_regular_file(path, OutputError)
+        with open(path, "rb") as file:
+            # Line by line: a line is bounded, as the ids of objects are.
+            for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE), b"")):
+                try:
+                    if not line.endswith(b"\n"):
+                        raise ValueError("the line is cut off")
+                    entry = JournalEntry.from_line(line)
+                    if entry.index != number:
+                        raise ValueError(f"the line is about frame {entry.index}")
+                except ValueError as error:
+                    return Journal(tuple(entries), f"line {number + 1}: {error}")
+                entries.append(entry)
     except OSError as error:
         raise OutputError(f"{path}: not a readable journal ({error.strerror or error})") from error
-    entries: list[JournalEntry] = []
-    for number, line in enumerate(lines):
-        try:
-            if not line.endswith(b"\n"):
-                raise ValueError("the line is cut off")
-            entry = JournalEntry.from_line(line)
-            if entry.index != number:
-                raise ValueError(f"the line is about frame {entry.index}")
-        except ValueError as error:
-            return Journal(tuple(entries), f"line {number + 1}: {error}")
-        entries.append(entry)
     return Journal(tuple(entries), None)
 
 
@@ -108,10 +123,12 @@ class JournalWriter:
     def __init__(self, path: Path, *, keep: tuple[JournalEntry, ...] = ()) -> None:
         self._path = path
         self._file: BinaryIO | None = None
+        # Written anew and renamed: what else has this name, by a link of any kind, is not written to.
+        write_bytes(path, b"".join(entry.to_line() for entry in keep))
         try:
-            self._file = open(path, "r+b" if keep else "wb")  # noqa: SIM115
-            self._file.truncate(sum(len(self._file.readline()) for _ in keep))
+            self._file = open(path, "r+b")  # noqa: SIM115
             self._file.seek(0, 2)
+            self._identity = _identity(os.fstat(self._file.fileno()))
         except OSError as error:
             self.close()
             raise self._failure(error) from error
@@ -121,10 +138,27 @@ class JournalWriter:
         if self._file is None:
             raise RuntimeError("the journal is closed")
         try:
+            self._check_still_there()
             self._file.write(entry.to_line())
             self._file.flush()
         except OSError as error:
             raise self._failure(error) from error
+
+    def _check_still_there(self) -> None:
+        """Raises OutputError if the file was deleted or replaced: lines would go where nobody finds them."""
+        try:
+            found = _identity(os.stat(self._path))
+        except FileNotFoundError:
+            found = None
+        if found != self._identity:
+            raise OutputError(
+                f"{self._path}: was {'deleted' if found is None else 'replaced'} while the run went on; run again with "
+                "--resume and leave the folder alone"
+            )
+
+    def check_whole(self) -> None:
+        """For the end of a run. Raises OutputError if the file was deleted or replaced."""
+        self._check_still_there()
 
     def close(self) -> None:
         """Closes the file. May be called again."""
@@ -136,6 +170,16 @@ class JournalWriter:
 
     def _failure(self, error: OSError) -> OutputError:
         return OutputError(f"{self._path}: cannot be written ({error.strerror or error})")
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _share(node: JsonNode) -> float:
+    if not 0 <= node.number() <= 1:
+        node.fail("expected a number in 0..1")
+    return node.number()
 
 
 def mask_crc(labels: np.ndarray) -> str:

@@ -7,19 +7,21 @@ same file, but for the seconds it took. docs/outputs.md lists the members.
 
 from __future__ import annotations
 
-import json
 from array import array
 from dataclasses import asdict
 from typing import Any
 
 from vos.errors import OutputError
 from vos.export.sink import MaskSink
+from vos.files.gate import read_own_file
+from vos.files.json_node import JsonNode, json_errors_as, parse_json
 from vos.prompts import Prompt
 from vos.results import FrameResult
-from vos.runs.commit import recover_commit
-from vos.runs.folder import OutputFolder, recorded_frame_names, write_json
+from vos.runs.commit import refuse_pending
+from vos.runs.folder import MAX_RECORD_BYTES, OutputFolder, recorded_frame_names, write_json
 from vos.runs.inputs import RunInputs, keep_references
 from vos.runs.journal import JournalEntry, JournalWriter, mask_crc
+from vos.runs.record_schema import check_record
 from vos.runs.summary import RunSummary
 from vos.video import Frame, Truncation, VideoInfo
 from vos.video.signal import UNSPECIFIED
@@ -27,20 +29,6 @@ from vos.video.signal import UNSPECIFIED
 SCHEMA = 1
 # A run with one of these as its status has nothing left to do.
 FINISHED = ("done", "stopped", "truncated")
-
-
-# What every reader of a record relies on.
-_MEMBERS: dict[str, type] = {
-    "status": str,
-    "frames": int,
-    "input": dict,
-    "prompts": list,
-    "objects": dict,
-    "model": dict,
-    "options": dict,
-    "pts": list,
-    "mask_crc32": list,
-}
 
 
 class RunRecord(MaskSink):
@@ -128,11 +116,13 @@ class RunRecord(MaskSink):
 
     def close(self) -> None:
         if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+            self._journal.check_whole()
+        self.abort()
 
     def abort(self) -> None:
-        self.close()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     def finish(
         self,
@@ -223,22 +213,23 @@ def _signal_to_json(info: VideoInfo) -> dict[str, str]:
 
 
 def read_record(folder: OutputFolder) -> dict[str, Any]:
-    """The content of run.json. A correction that was complete but not in its place yet is put there first.
+    """The content of run.json, whose members are as `check_record` says. Nothing is written.
 
     Raises:
-        OutputError: It is missing, not readable, or of another schema; or that correction cannot be put in place.
+        OutputError: It is missing, not readable, damaged, or of another schema; a file of the run is a link, a pipe or
+            a device; or a correction of the run is complete but not in its place.
     """
-    recover_commit(folder)
     path = folder.record
+    folder.check_own_files()
+    refuse_pending(folder)
     try:
-        record = json.loads(path.read_bytes())
+        data = read_own_file(path, OutputError, most=MAX_RECORD_BYTES)
     except FileNotFoundError as error:
         raise OutputError(f"{path}: no such file; {folder.root} is not the output of a run") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise OutputError(f"{path}: not a readable run record ({error})") from error
+    with json_errors_as(OutputError):
+        record: dict[str, Any] = parse_json(data, f"{path}: not a readable run record")
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise OutputError(f"{path}: not a run record of schema {SCHEMA}; another version of seem-vos wrote it")
-    for name, kind in _MEMBERS.items():
-        if not isinstance(record.get(name), kind):
-            raise OutputError(f"{path}: the record is damaged: {name!r} is missing or not what it should be")
+    with json_errors_as(OutputError, remark=" (the record is damaged or was edited)"):
+        check_record(JsonNode(record, path))
     return record

@@ -15,6 +15,7 @@ from vos.prompts.script_json import read_names, read_prompt_entry
 from vos.runs.folder import OutputFolder
 from vos.runs.journal import read_journal
 from vos.runs.record import read_record
+from vos.runs.record_schema import MAX_WHOLE, max_threads
 from vos.tracking.absence import AbsencePolicy, OnAbsent
 from vos.tracking.cleaning import CLEAN_LEVELS, MAX_GROWTH, MAX_STEADY, CleanPolicy
 from vos.tracking.load_model import EngineName
@@ -23,9 +24,8 @@ from vos.tracking.windows import WindowPolicy
 
 _ON_ABSENT: dict[str, OnAbsent] = {"empty": "empty", "hold": "hold", "stop": "stop"}
 _ENGINES: dict[str, EngineName] = {"torch": "torch", "onnxruntime": "onnxruntime"}
-_CHECKSUM = re.compile(r"[0-9a-f]{8}")
-_MAX_WHOLE = 2**31 - 1
-_MAX_PTS = 2**63 - 1
+# As `inputs.reference_name` gives them.
+_REFERENCE = re.compile(r"reference_[0-9a-f]{16}\.png")
 _DAMAGED = " (the record is damaged or was edited)"
 
 
@@ -138,7 +138,7 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
     if on_absent is None:
         options.get("on_absent").fail(f"expected one of {', '.join(_ON_ABSENT)}")
     stop_after = (
-        options.get("stop_after").integer(1, _MAX_WHOLE) if options.has("stop_after") else AbsencePolicy().stop_after
+        options.get("stop_after").integer(1, MAX_WHOLE) if options.has("stop_after") else AbsencePolicy().stop_after
     )
     return RecordedRun(
         path=folder.record,
@@ -149,17 +149,17 @@ def _parse(folder: OutputFolder, root: JsonNode) -> RecordedRun:
         script=_script(root),
         model=model.get("name").text(),
         weights_sha256=model.get("weights_sha256").text(),
-        short_side=options.get("short_side").integer(1, _MAX_WHOLE),
+        short_side=options.get("short_side").integer(1, MAX_WHOLE),
         engine=_engine(model),
         device=model.get("device").text(),
-        threads=model.get("threads").integer(1, 4096),
+        threads=model.get("threads").integer(1, max_threads()),
         memory=MemoryPolicy(
-            interval=options.get("memory_interval").integer(1, _MAX_WHOLE),
-            recent_frames=options.get("memory_recent_frames").integer(0, _MAX_WHOLE),
+            interval=options.get("memory_interval").integer(1, MAX_WHOLE),
+            recent_frames=options.get("memory_recent_frames").integer(0, MAX_WHOLE),
             min_overlap=options.get("memory_min_overlap").number(),
             min_presence=options.get("memory_min_presence").number(),
             min_agreement=options.get("memory_min_agreement").number(),
-            pinned_frames=options.get("memory_pinned_frames").integer(1, _MAX_WHOLE),
+            pinned_frames=options.get("memory_pinned_frames").integer(1, MAX_WHOLE),
         ),
         windows=_windows(options),
         absence=AbsencePolicy(options.get("absent_below").number(), on_absent, stop_after),
@@ -174,7 +174,7 @@ def _windows(options: JsonNode) -> WindowPolicy:
         given["follow"].fail("expected true or false")
     return WindowPolicy(
         follow=given["follow"].value,
-        max_views=given["max_views"].integer(1, _MAX_WHOLE),
+        max_views=given["max_views"].integer(1, MAX_WHOLE),
         **{name: node.number() for name, node in given.items() if name not in ("follow", "max_views")},
     )
 
@@ -217,7 +217,13 @@ def _engine(model: JsonNode) -> EngineName:
 
 
 def _prompt(node: JsonNode) -> Prompt:
-    prompt = read_prompt_entry(node.get("content"))
+    content = node.get("content")
+    # A script may name pictures anywhere; a record has its own beside it, and masks inside.
+    if content.has("reference") and _REFERENCE.fullmatch(content.get("reference").get("image").text()) is None:
+        content.get("reference").get("image").fail("is not a picture that a run keeps beside its run.json")
+    if content.has("mask") and content.get("mask").has("png"):
+        content.get("mask").get("png").fail("a run keeps the pixels of masks, and no file")
+    prompt = read_prompt_entry(content)
     if prompts_digest([prompt]) != node.get("sha256").text():
         node.get("content").fail("does not have the sha256 beside it")
     return replace(prompt, source=node.get("source").text())
@@ -226,7 +232,7 @@ def _prompt(node: JsonNode) -> Prompt:
 def _removal(node: JsonNode) -> Removal:
     return Removal(
         node.get("object").integer(1, MAX_OBJECT_ID),
-        node.get("frame").integer(0, _MAX_WHOLE),
+        node.get("frame").integer(0, MAX_WHOLE),
         f"{node.file}: {node.path}",
     )
 
@@ -236,15 +242,7 @@ def _frames(folder: OutputFolder, root: JsonNode) -> tuple[RecordedFrame, ...]:
     if root.get("status").value == "running":
         entries = read_journal(folder.journal).entries if folder.journal.exists() else ()
         return tuple(RecordedFrame(entry.pts, entry.crc32) for entry in entries)
-    times = [node.integer(-_MAX_PTS, _MAX_PTS) for node in root.get("pts").items()]
-    checksums = [_checksum(node) for node in root.get("mask_crc32").items()]
+    times, checksums = root.get("pts").value, root.get("mask_crc32").value  # checked by `read_record`
     if not len(times) == len(checksums) == root.get("frames").value:
         root.fail(f"counts {root.get('frames').value} frames, {len(times)} pts and {len(checksums)} mask_crc32")
     return tuple(RecordedFrame(*pair) for pair in zip(times, checksums, strict=True))
-
-
-def _checksum(node: JsonNode) -> str:
-    text = node.text()
-    if _CHECKSUM.fullmatch(text) is None:
-        node.fail("expected eight hexadecimal digits")
-    return text

@@ -10,6 +10,7 @@ from typing import Any
 from seem_model.video_model import VideoModel
 from vos.errors import OutputError, VideoError
 from vos.results import FrameResult
+from vos.runs.commit import finish_commit
 from vos.runs.folder import OutputFolder
 from vos.runs.inputs import RunInputs
 from vos.runs.job import RunOutcome
@@ -53,6 +54,8 @@ def claim_folder(setup: RunSetup) -> Iterator[Claim]:
     folder, options = setup.folder, setup.options
     is_new = folder.create()
     with only_run_in(folder.root):
+        if options.resume:
+            finish_commit(folder)
         if not (options.resume and folder.is_started()):
             folder.clear_snapshots()
             yield Claim(is_new)

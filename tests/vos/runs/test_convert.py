@@ -290,7 +290,7 @@ def test_the_command_tells_what_it_wrote(run: Path, tmp_path: Path, capsys: pyte
 def test_a_damaged_record_is_named(clip: Path, tmp_path: Path) -> None:
     root = write_run(tmp_path / "run", clip, label_maps())
     change_record(root, video={"width": "wide"})
-    with pytest.raises(VosError, match="'video' is not what it should be"):
+    with pytest.raises(VosError, match=r"\$\.video\.width: expected a whole number"):
         convert_run(root, ["coco"])
 
 

@@ -129,7 +129,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("renames", [0, 1, 4, 9, 15])
-def test_a_kill_while_the_masks_are_exchanged_is_made_good_by_the_next_reader(
+def test_a_kill_while_the_masks_are_exchanged_is_made_good_by_the_next_writer(
     renames: int,
     output: Path,
     model: VideoModel,
@@ -151,6 +151,11 @@ def test_a_kill_while_the_masks_are_exchanged_is_made_good_by_the_next_reader(
     with pytest.raises(Killed):
         correct_run(output, CORRECTION, model=model, options=OFTEN)
     monkeypatch.undo()
+    before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    with pytest.raises(OutputError, match=r"complete but not in its place yet .*: vos correct "):
+        read_record(OutputFolder(output))
+    assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before, "reading writes nothing"
+    assert CliRunner().invoke(correct, [str(output)], standalone_mode=False).return_value == 0
     assert read_record(OutputFolder(output))["removals"] == [{"object": 2, "frame": 9}]
     assert hashes(output) == wanted
 
