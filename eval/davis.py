@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import DatasetError
+from eval.input_files import check_names, read_lines
 from eval.masks import VOID_LABEL, SequenceMasks
 from eval.plan import EvaluationPlan, ObjectPlan, PlanRequest, SequencePlan
 from eval.png import read_labels
@@ -116,8 +117,8 @@ def sequence_names(request: PlanRequest, list_file: Path) -> tuple[str, ...]:
             f"{list_file}: no such list of sequences; check --root (the folder that holds Annotations and ImageSets) "
             "and --split"
         )
-    lines = list_file.read_text(encoding="utf-8").splitlines()
-    names = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    names = tuple(dict.fromkeys(read_lines(list_file)))
+    check_names(names, list_file)
     if not names:
         raise DatasetError(f"{list_file}: names no sequence")
     if request.sequences is None:

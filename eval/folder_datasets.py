@@ -6,7 +6,6 @@ Sources: VOST, TRI-ML/VOST `evaluation/`; LVOS, LingyiHongfd/lvos-evaluation; SA
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from eval.davis import frame_stems, inner_stems, plan_from_first_frames, sequence_names
 from eval.errors import DatasetError
+from eval.input_files import check_names, layout_of, read_json_file, read_lines
 from eval.masks import VOID_LABEL, MaskKind, SequenceMasks
 from eval.plan import EvaluationPlan, ObjectPlan, PlanRequest, SequencePlan
 from eval.png import read_labels
@@ -53,16 +53,18 @@ def _plan_lvos(request: PlanRequest, version: int) -> EvaluationPlan:
     unseen are properties of videos, listed in a file `unseen_videos.txt` that comes with the official code.
     """
     root = split_root(request)
-    videos = read_meta(root / f"{request.split}_meta.json")
+    meta = root / f"{request.split}_meta.json"
+    videos = read_meta(meta)
     unseen_file = request.unseen or root / "unseen_videos.txt"
     unseen = read_names(unseen_file, "the unseen videos (unseen_videos.txt of the official LVOS code)")
     sequences = []
     for name in chosen(request, tuple(sorted(videos)), root):
         objects: list[tuple[int, tuple[str, ...]]] = []
-        for object_id, entry in videos[name]["objects"].items():
-            objects.append((int(object_id), _lvos_stems(f"{name}, object {object_id}", entry["frame_range"])))
+        with layout_of(meta):
+            for object_id, entry in videos[name]["objects"].items():
+                objects.append((int(object_id), _lvos_stems(f"{name}, object {object_id}", entry["frame_range"])))
+            highest = max(object_id for object_id, _ in objects)
         group = "unseen" if name in unseen else "seen"
-        highest = max(object_id for object_id, _ in objects)
         grouped = [(object_id, stems, group) for object_id, stems in objects]
         sequences.append(plan_of_ranges(request, root, name, grouped, "labels", highest))
     expected = _LVOS_VIDEOS.get((version, request.split))
@@ -72,11 +74,14 @@ def _plan_lvos(request: PlanRequest, version: int) -> EvaluationPlan:
     return EvaluationPlan(tuple(sequences), notes)
 
 
+_MAX_FRAMES = 1_000_000
+
+
 def _lvos_stems(what: str, frame_range: dict[str, Any]) -> tuple[str, ...]:
     start, end, total = (int(frame_range[key]) for key in ("start", "end", "frame_nums"))
     frames = range(start, end, LVOS_STRIDE)
     # The official code fills total - 2 scores; with fewer frames than that the rest would count as 0.
-    if total < 3 or len(frames) < total - 1:
+    if not 3 <= total <= _MAX_FRAMES or len(frames) < total - 1:
         raise DatasetError(
             f"{what}: frame_range {start}..{end} does not hold frame_nums = {total} frames at a step of {LVOS_STRIDE}, "
             "or leaves none to score; check the meta file"
@@ -187,11 +192,12 @@ def read_meta(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DatasetError(f"{path}: no such meta file; check --root and --split")
     try:
-        videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
-    except (ValueError, KeyError, TypeError) as error:
+        videos = read_json_file(path)["videos"]
+    except (KeyError, TypeError) as error:
         raise DatasetError(f'{path}: not a meta file with an entry "videos" ({error})') from error
     if not isinstance(videos, dict) or not videos:
         raise DatasetError(f'{path}: its entry "videos" names no video')
+    check_names(videos, path)
     return videos
 
 
@@ -199,7 +205,7 @@ def read_names(path: Path, what: str) -> frozenset[str]:
     """Names in a text file, one a line."""
     if not path.is_file():
         raise DatasetError(f"{path}: no such file; --unseen must name {what}")
-    return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    return frozenset(read_lines(path))
 
 
 def chosen(request: PlanRequest, names: tuple[str, ...], where: Path) -> tuple[str, ...]:

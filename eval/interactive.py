@@ -9,6 +9,7 @@ interaction: the mean quality over sequences, scribbles and objects, at the mean
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from eval.errors import DatasetError, EvalUsageError
+from eval.input_files import read_file
 
 Metric = Literal["J", "F", "J_AND_F"]
 SECONDS_PER_OBJECT = 30.0
@@ -146,26 +148,29 @@ def read_interactions(path: Path) -> list[Interaction]:
     Raises:
         DatasetError: The file is absent, lacks a column, or has a value that is not a number.
     """
-    if not path.is_file():
-        raise DatasetError(f"{path}: no such table of interactions")
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
+    try:
+        text = read_file(path, DatasetError).decode("utf-8")
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such table of interactions") from None
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: not a text in UTF-8 ({error.reason})") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
         absent = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
         if absent:
             raise DatasetError(f"{path}: lacks the column(s) {', '.join(absent)}")
-        try:
-            return [
-                Interaction(
-                    sequence=row["sequence"],
-                    scribble=int(row["scribble_idx"]),
-                    interaction=int(row["interaction"]),
-                    object_id=int(row["object_id"]),
-                    frame=int(row["frame"]),
-                    j=float(row["jaccard"]),
-                    f=float(row["contour"]),
-                    seconds=float(row["timing"]),
-                )
-                for row in reader
-            ]
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"{path}, line {reader.line_num}: {error}") from error
+        return [
+            Interaction(
+                sequence=row["sequence"],
+                scribble=int(row["scribble_idx"]),
+                interaction=int(row["interaction"]),
+                object_id=int(row["object_id"]),
+                frame=int(row["frame"]),
+                j=float(row["jaccard"]),
+                f=float(row["contour"]),
+                seconds=float(row["timing"]),
+            )
+            for row in reader
+        ]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise DatasetError(f"{path}, line {reader.line_num}: {error}") from error

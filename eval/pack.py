@@ -17,6 +17,7 @@ from PIL import Image
 from eval.davis import MAX_PROPOSALS, RESOLUTION, sequence_names
 from eval.errors import DatasetError, EvalUsageError, MaskFileError, MissingPredictionsError
 from eval.folder_datasets import chosen, read_meta, split_root, subfolders
+from eval.input_files import check_names, layout_of, read_file
 from eval.mosev2 import meta_files
 from eval.outputs import write_file
 from eval.plan import PlanRequest
@@ -73,11 +74,14 @@ def _youtube_vos(request: PlanRequest) -> list[PackedSequence]:
     videos = read_meta(root / "meta.json")
     sequences = []
     for name in chosen(request, tuple(sorted(videos)), root):
-        objects = videos[name]["objects"]
-        stems = sorted({str(stem) for entry in objects.values() for stem in entry["frames"]})
+        with layout_of(root / "meta.json"):
+            objects = videos[name]["objects"]
+            stems = sorted({str(stem) for entry in objects.values() for stem in entry["frames"]})
+            highest = max(int(key) for key in objects)
+        check_names(stems, root / "meta.json")
         given = sorted((root / "Annotations" / name).glob("*.png"))
         shape = _image_shape(given[0]) if given else None
-        sequences.append(PackedSequence(name, tuple(stems), shape, max(int(key) for key in objects)))
+        sequences.append(PackedSequence(name, tuple(stems), shape, highest))
     return sequences
 
 
@@ -155,7 +159,7 @@ def pack_submission(
     def write(stream: BinaryIO) -> None:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
             for name, path in paths.items():
-                archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), path.read_bytes())
+                archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), read_file(path, MaskFileError))
 
     write_file(output, write, overwrite)
     return len(paths)

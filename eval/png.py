@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from eval.errors import MaskFileError
+from eval.input_files import read_file
 
 try:
     # Inflates the long runs of a label map some ten times faster. Same interface, same bytes.
@@ -54,7 +55,7 @@ def read_labels(path: Path) -> np.ndarray:
         FileNotFoundError: There is no such file.
         MaskFileError: The file is damaged, not a PNG, or has colour channels.
     """
-    data = path.read_bytes()
+    data = read_file(path, MaskFileError)
     try:
         header, compressed = _parse(data)
         labels = _decode_plain(header, compressed) if _is_plain(header) else None
@@ -145,7 +146,7 @@ def _read_with_pillow(path: Path) -> np.ndarray:
         with Image.open(path, formats=("PNG",)) as image:
             mode = image.mode
             labels = np.array(image)
-    except (OSError, ValueError, SyntaxError, zlib.error) as error:
+    except (OSError, ValueError, SyntaxError, zlib.error, Image.DecompressionBombError) as error:
         raise MaskFileError(f"{path}: not a readable PNG ({error}); write the file again") from error
     if mode == "LA" and (labels[..., 1] == 255).all():
         # One annotation of DAVIS-2016 (bear, frame 77) is stored with a second channel that says nothing.

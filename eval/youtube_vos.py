@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from eval.errors import DatasetError
 from eval.folder_datasets import chosen, plan_of_ranges, read_meta, read_names, split_root
+from eval.input_files import check_names, layout_of
 from eval.plan import EvaluationPlan, PlanRequest
 
 _NOTE = (
@@ -29,14 +30,16 @@ def plan_youtube_vos(request: PlanRequest) -> EvaluationPlan:
         notes.append("no list of unseen categories (--unseen): all objects are one group and G is not defined")
     for name in chosen(request, tuple(sorted(videos)), root):
         objects = []
-        for object_id, entry in videos[name]["objects"].items():
-            stems = tuple(str(stem) for stem in entry["frames"])[first:]
-            if not stems:
-                notes.append(f"{name}: object {object_id} has no frame after the given one, so it adds no row")
-                continue
-            objects.append((int(object_id), stems, _group(name, object_id, entry, unseen)))
+        with layout_of(root / "meta.json"):
+            for object_id, entry in videos[name]["objects"].items():
+                stems = tuple(str(stem) for stem in entry["frames"])[first:]
+                check_names(stems, root / "meta.json")
+                if not stems:
+                    notes.append(f"{name}: object {object_id} has no frame after the given one, so it adds no row")
+                    continue
+                objects.append((int(object_id), stems, _group(name, object_id, entry, unseen)))
+            highest = max(map(int, videos[name]["objects"]), default=0)
         if objects:
-            highest = max(map(int, videos[name]["objects"]))
             sequences.append(plan_of_ranges(request, root, name, objects, "labels", highest))
     return EvaluationPlan(tuple(sequences), tuple(notes))
 

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seem_model.array_checks import Expected, check_arrays
 from seem_model.attention_table import DEMO, V0, AttentionTable
 from seem_model.configs import HIDDEN_DIM, NUM_LEVELS
 from seem_model.decoder.inputs import DecoderInputs, PointPrompts
@@ -284,16 +285,19 @@ class TrackableSeem:
         """Nothing but whether the frame was annotated."""
         return NoMemory(pinned)
 
-    def memory_from_arrays(self, arrays: Arrays, *, pinned: bool) -> NoMemory:
+    def memory_from_arrays(self, arrays: Arrays, *, objects: int, pinned: bool) -> NoMemory:
         """Raises ValueError if there are any arrays."""
         if arrays:
             raise ValueError(f"SEEM keeps no arrays of a frame, found {sorted(arrays)}")
         return NoMemory(pinned)
 
-    def reference_from_arrays(self, arrays: Arrays) -> SeemReference:
+    def reference_from_arrays(self, arrays: Arrays, *, objects: int) -> SeemReference:
         """Raises ValueError if the arrays are not those of a reference."""
-        if arrays.keys() != {"tokens", "is_point"}:
-            raise ValueError(f"expected the arrays tokens and is_point, found {sorted(arrays)}")
+        expected: dict[str, Expected] = {
+            "tokens": (np.float32, (objects, _TOKEN_ROWS, HIDDEN_DIM)),
+            "is_point": (np.bool_, (objects, _TOKEN_ROWS)),
+        }
+        check_arrays(arrays, expected)
         return SeemReference(*(torch.from_numpy(arrays[name]).to(self._device) for name in ("tokens", "is_point")))
 
     @torch.inference_mode()

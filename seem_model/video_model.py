@@ -202,15 +202,15 @@ class VideoModel(Protocol):
                 being looked for and may be anywhere.
         """
 
-    def memory_from_arrays(self, arrays: Arrays, *, pinned: bool) -> Memory:
-        """A memory from what its `to_arrays` gave.
+    def memory_from_arrays(self, arrays: Arrays, *, objects: int, pinned: bool) -> Memory:
+        """A memory of so many objects from what its `to_arrays` gave.
 
         Raises:
             ValueError: The arrays are not those of a memory of this model.
         """
 
-    def reference_from_arrays(self, arrays: Arrays) -> Reference:
-        """A reference from what its `to_arrays` gave.
+    def reference_from_arrays(self, arrays: Arrays, *, objects: int) -> Reference:
+        """A reference of so many objects from what its `to_arrays` gave.
 
         Raises:
             ValueError: The arrays are not those of a reference of this model.

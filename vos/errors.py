@@ -8,6 +8,34 @@ no base class can hold them all: whoever has to tell the two apart (command line
 
 from __future__ import annotations
 
+# What is said wherever memory runs out: the library that could not get any has no better words.
+OUT_OF_MEMORY = (
+    "not enough memory; choose a smaller --quality or --short-side, fewer objects or a smaller picture "
+    "(`--max-memory` of `vos track` makes a run fit into a limit)"
+)
+# How libraries say that there is none: numpy raises MemoryError; PyTorch, OpenCV, ONNX Runtime and PyAV do not.
+_NO_MEMORY = (
+    "not enough memory",
+    "cannot allocate memory",
+    "failed to allocate memory",
+    "insufficient memory",
+    "bad_alloc",
+    "out of memory",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says, in whatever words, that there is no memory left."""
+    if isinstance(error, MemoryError):
+        return True
+    # A message of ours that speaks of memory is no such report.
+    return not isinstance(error, VosError) and any(words in str(error).lower() for words in _NO_MEMORY)
+
+
+def message_of(error: BaseException) -> str:
+    """What to tell the user of an exception that has an exit status: one line."""
+    return OUT_OF_MEMORY if is_out_of_memory(error) else str(error)
+
 
 def exit_code_of(error: BaseException) -> int | None:
     """The exit status that a user's mistake ends with, or None for a bug.
@@ -16,7 +44,9 @@ def exit_code_of(error: BaseException) -> int | None:
     (2, None)
     """
     code = getattr(error, "exit_code", None)
-    return code if isinstance(code, int) else None
+    if isinstance(code, int):
+        return code
+    return 1 if isinstance(error, Exception) and is_out_of_memory(error) else None
 
 
 class VosError(Exception):

@@ -10,7 +10,7 @@ from typing import Protocol
 from pipelines.fleet.events import JobProgress, OnEvent
 from pipelines.fleet.jobs import JobResult, JobSpec, OutputState
 from pipelines.fleet.runner import JobRunner
-from vos.errors import exit_code_of
+from vos.errors import exit_code_of, message_of
 from vos.video import FrameSource, open_source
 
 
@@ -118,7 +118,7 @@ def attempt(
         result = runner.run(task.spec, output_state=task.output_state, on_frame=on_frame, open_file=open_file)
     except Exception as error:
         if exit_code_of(error) is not None:
-            return Failed(task.number, str(error))
+            return Failed(task.number, message_of(error))
         if isinstance(error, OSError):
             where = f"{error.filename}: " if error.filename else ""
             return Failed(task.number, f"{where}{error.strerror or error}")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 PIXEL_MEAN = 127.0
 PIXEL_SCALE = 128.0
 
+# Channels of the trunk's features at each stride.
+TAP_CHANNELS = {4: 24, 8: 40, 16: 112, 32: 320}
+
 # The side of every input image must be divisible by the trunk's total stride.
 SIZE_DIVISIBILITY = 32
 
@@ -58,3 +61,18 @@ class CompactConfig:
     stride8_candidates: int = 4
     pinned_bonus: float = 0.5
     pinned_spread: float = 1.4
+
+    @property
+    def key_channels(self) -> int:
+        """Of a stride-16 correspondence key: trunk features at strides 16 and 8, and the learned part."""
+        return TAP_CHANNELS[16] + TAP_CHANNELS[8] + self.key_dim
+
+    @property
+    def stride8_key_channels(self) -> int:
+        """Of a stride-8 correspondence key."""
+        return TAP_CHANNELS[8] + self.stride8_key_dim
+
+    @property
+    def stride4_key_channels(self) -> int:
+        """Of a stride-4 correspondence key."""
+        return TAP_CHANNELS[4] + self.stride4_key_dim

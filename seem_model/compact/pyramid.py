@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seem_model.compact.config import CompactConfig
+from seem_model.compact.config import TAP_CHANNELS, CompactConfig
 from seem_model.compact.layers import SeparableConv, area_resize, upsample_to
-from seem_model.compact.trunk import TAP_CHANNELS, TrunkFeatures
+from seem_model.compact.trunk import TrunkFeatures
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,8 @@ _STAGES = (
     (1, 3, 1, 6, 192, 320),
 )
 
-# Last block of each stride, and the channels there.
+# Last block of each stride.
 TAPS = {2: 4, 4: 8, 10: 16, 15: 32}
-TAP_CHANNELS = {4: 24, 8: 40, 16: 112, 32: 320}
 
 
 @dataclass(frozen=True, slots=True)

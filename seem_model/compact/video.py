@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seem_model.array_checks import Expected, check_arrays, grid_of
 from seem_model.compact.config import SIZE_DIVISIBILITY, STRIDE
 from seem_model.compact.decoder import PromptTokens
 from seem_model.compact.descriptions import masks_of_descriptions
@@ -172,22 +173,37 @@ class CompactVideoModel:
             _to_numpy(decoded.mask_logits[0]), _to_numpy(decoded.presence_logits[0].sigmoid()), _to_numpy(agreement)
         )
 
-    def memory_from_arrays(self, arrays: Arrays, *, pinned: bool) -> FrameMemory:
+    def memory_from_arrays(self, arrays: Arrays, *, objects: int, pinned: bool) -> FrameMemory:
         """Raises ValueError if the arrays are not those of a memory."""
-        tensors = self._tensors(arrays, (*TENSORS, "grid"))
-        rows, columns = tensors.pop("grid").tolist()
-        if tensors["key"].shape[1] != rows * columns:
-            raise ValueError(f"keys of {tensors['key'].shape[1]} cells for a grid of {rows} times {columns}")
-        return FrameMemory(**tensors, pinned=pinned, grid=(rows, columns))
+        rows, columns = grid_of(arrays)
+        cells, config = rows * columns, self.network.config
+        expected: dict[str, Expected] = {
+            "grid": (np.int64, (2,)),
+            "key": (np.float32, (1, cells, config.key_channels)),
+            "stride8_key": (np.float16, (1, cells, 4, config.stride8_key_channels)),
+            "stride4_key": (np.float16, (1, cells, 4, 4, config.stride4_key_channels)),
+            "value": (np.float32, (1, objects, config.value_dim, cells)),
+            "mask": (np.float32, (1, objects, cells)),
+            "stride8_mask": (np.float32, (1, objects, cells, 4)),
+            "stride4_mask": (np.float32, (1, objects, cells, 4, 4)),
+            "prompts": (np.float32, (1, objects, config.memory_tokens, config.dim)),
+            "valid": (np.float32, (1, objects)),
+        }
+        check_arrays(arrays, expected)
+        return FrameMemory(**self._tensors(arrays, TENSORS), pinned=pinned, grid=(rows, columns))
 
-    def reference_from_arrays(self, arrays: Arrays) -> PromptTokens:
+    def reference_from_arrays(self, arrays: Arrays, *, objects: int) -> PromptTokens:
         """Raises ValueError if the arrays are not those of a reference."""
+        tokens = arrays["bias"].shape[-1] if "bias" in arrays and arrays["bias"].ndim else 0
+        expected: dict[str, Expected] = {
+            "tokens": (np.float32, (1, objects, tokens, self.network.config.dim)),
+            "bias": (np.float32, (1, objects, tokens)),
+        }
+        check_arrays(arrays, expected)
         return PromptTokens(**self._tensors(arrays, ("tokens", "bias")))
 
-    def _tensors(self, arrays: Arrays, expected: Sequence[str]) -> dict[str, Tensor]:
-        if arrays.keys() != set(expected):
-            raise ValueError(f"expected the arrays {sorted(expected)}, found {sorted(arrays)}")
-        return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
+    def _tensors(self, arrays: Arrays, names: Sequence[str]) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(arrays[name]).to(self._device) for name in names}
 
     def _to_device(self, masks: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(masks, np.float32)).to(self._device)

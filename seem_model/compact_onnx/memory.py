@@ -115,7 +115,7 @@ class OnnxMemory:
         return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], config: CompactConfig, *, pinned: bool) -> Self:
+    def from_arrays(cls, arrays: dict[str, np.ndarray], config: CompactConfig, *, objects: int, pinned: bool) -> Self:
         """The inverse of `to_arrays`.
 
         Raises:
@@ -127,10 +127,10 @@ class OnnxMemory:
         float32, float16 = np.float32, np.float16
         expected: dict[str, Expected] = {
             "grid": (np.int64, (2,)),
-            "known": (np.uint8, (None,)),
-            "key": (float32, (cells, None)),
-            "stride8_key": (float16, (cells, None)),
-            "stride4_key": (float16, (cells, None)),
+            "known": (np.uint8, (objects,)),
+            "key": (float32, (cells, config.key_channels)),
+            "stride8_key": (float16, (cells, 4 * config.stride8_key_channels)),
+            "stride4_key": (float16, (cells, 16 * config.stride4_key_channels)),
         }
         if known_count:
             expected |= {
@@ -144,11 +144,11 @@ class OnnxMemory:
         keys = ViewKeys(**{name: arrays[name] for name in _KEY_NAMES}, grid=(rows, columns))
         known = arrays["known"].astype(bool)
         places = np.cumsum(known) - 1
-        objects = tuple(
+        cells_of = tuple(
             ObjectCells(**{name: arrays[name][place] for name in _CELL_NAMES}) if is_known else None
             for is_known, place in zip(known, places, strict=True)
         )
-        return cls(keys, objects, pinned)
+        return cls(keys, cells_of, pinned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

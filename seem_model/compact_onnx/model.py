@@ -213,16 +213,16 @@ class OnnxVideoModel:
         outputs = self._run(self._sessions.decode, names, inputs)
         return FrameDecode(*(outputs[name].numpy() for name in names))
 
-    def memory_from_arrays(self, arrays: Arrays, *, pinned: bool) -> OnnxMemory:
+    def memory_from_arrays(self, arrays: Arrays, *, objects: int, pinned: bool) -> OnnxMemory:
         """Raises ValueError if the arrays are not those of a memory."""
-        return OnnxMemory.from_arrays(dict(arrays), self._config, pinned=pinned)
+        return OnnxMemory.from_arrays(dict(arrays), self._config, objects=objects, pinned=pinned)
 
-    def reference_from_arrays(self, arrays: Arrays) -> OnnxReference:
+    def reference_from_arrays(self, arrays: Arrays, *, objects: int) -> OnnxReference:
         """Raises ValueError if the arrays are not those of a reference."""
         tokens = len(arrays["bias"].T) if "bias" in arrays else 0
         expected: dict[str, Expected] = {
-            "tokens": (np.float32, (1, tokens, self._config.dim)),
-            "bias": (np.float32, (1, tokens)),
+            "tokens": (np.float32, (objects, tokens, self._config.dim)),
+            "bias": (np.float32, (objects, tokens)),
         }
         check_arrays(arrays, expected)
         return OnnxReference(arrays["tokens"], arrays["bias"])

@@ -1,18 +1,23 @@
 """Entry point of the `vos` command: a table of commands, each imported only when it is called.
 
-Exit status: 0 done, 1 failed, 2 usage, 130 interrupted.
+Exit status: 0 done, 1 failed, 2 usage, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 
 from vos.cli.lazy import CommandEntry, LazyGroup
-from vos.errors import exit_code_of
+from vos.errors import exit_code_of, message_of
 from vos.resources.threads import wait_calmly
 
 COMMANDS: dict[str, CommandEntry] = {
@@ -75,16 +80,44 @@ def printable(message: str) -> str:
     return _CONTROL_CHARACTERS.sub(lambda found: repr(found[0])[1:-1], message)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which service managers and batch systems send: everything ends as after Ctrl+C."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    # A second one ends the process at once.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated("terminated (SIGTERM)")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM end the block in order: a run records that it was interrupted. Others' handlers stay."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line and exits. Users' mistakes end in one line on stderr, never in a traceback."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Before any command imports a library that starts threads.
     wait_calmly()
     try:
-        status = cli.main(args=argv, prog_name="vos", standalone_mode=False)
+        with _terminable():
+            status = cli.main(args=argv, prog_name="vos", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except Terminated:
+        click.echo("vos: terminated", err=True)
+        sys.exit(128 + signal.SIGTERM)
     except (click.Abort, KeyboardInterrupt):
         click.echo("vos: interrupted", err=True)
         sys.exit(130)
@@ -96,6 +129,6 @@ def main(argv: list[str] | None = None) -> None:
         exit_code = exit_code_of(error)
         if exit_code is None:
             raise
-        click.echo(f"vos: error: {printable(str(error))}", err=True)
+        click.echo(f"vos: error: {printable(message_of(error))}", err=True)
         sys.exit(exit_code)
     sys.exit(status if isinstance(status, int) else 0)

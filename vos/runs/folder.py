@@ -151,7 +151,8 @@ class OutputFolder:
         return [path for path in dict.fromkeys(own) if path.is_file() or path.is_symlink()]
 
     def _written_snapshots(self) -> list[Path]:
-        whole = [p for p in self.snapshots.glob("*.safetensors") if p.stem.isdecimal()]
+        # `00000100.<SHA-256>.safetensors`; early versions wrote no SHA-256.
+        whole = [p for p in self.snapshots.glob("*.safetensors") if p.stem.partition(".")[0].isdecimal()]
         return [*whole, *self.snapshots.glob(".*.safetensors.*.part")]
 
     def _folders(self) -> list[Path]:

@@ -168,12 +168,14 @@ class RunRecord(MaskSink):
         notes: tuple[str, ...] = (),
     ) -> None:
         inputs = self.inputs.to_json()
+        # A resumed run that ends while it still reads back what was done: that is done all the same.
+        unread = self._finished[self.frames :] if status != "running" else ()
         record = {
             "schema": SCHEMA,
             "status": status,
             "problem": problem,
             "notes": list(notes),
-            "frames": self.frames,
+            "frames": self.frames + len(unread),
             "seconds": seconds,
             "truncated": info.is_truncated,
             "truncation": None if truncation is None else asdict(truncation),
@@ -195,8 +197,8 @@ class RunRecord(MaskSink):
             "names": inputs.pop("names"),
             **self._summary.members(),
             **inputs,
-            "pts": self._pts.tolist(),
-            "mask_crc32": [f"{checksum:08x}" for checksum in self._checksums],
+            "pts": [*self._pts.tolist(), *(entry.pts for entry in unread)],
+            "mask_crc32": [*(f"{checksum:08x}" for checksum in self._checksums), *(entry.crc32 for entry in unread)],
         }
         write_json(self.folder.record, record)
 

@@ -1,7 +1,8 @@
 """What a run.json may say: the type and the bounds of its members.
 
-What a member says is checked where it is there; whoever needs it says that it is missing (`vos.runs.recorded`). The file may be damaged, edited or made by somebody else. What passes here can be used without further care: ids are
-ids, numbers are finite and bounded, devices and back ends are ones that a run can have.
+What a member says is checked where it is there; whoever needs it says that it is missing (`vos.runs.recorded`). The
+file may be damaged, edited or made by somebody else. What passes here can be used without further care: ids are ids,
+numbers are finite and bounded, devices and back ends are ones that a run can have.
 """
 
 from __future__ import annotations

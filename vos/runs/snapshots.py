@@ -12,14 +12,13 @@ from pathlib import Path
 from vos.errors import OutputError
 from vos.export.sink import MaskSink
 from vos.results import FrameResult
-from vos.runs.snapshot_file import save_state
+from vos.runs.snapshot_file import NAME, SUFFIX, save_state
 from vos.tracking.target import TrackerState
 from vos.tracking.tracker import VideoTracker
 from vos.video import Frame, VideoInfo
 
 _NEWEST = 2
 MAX_SPREAD = 16
-_SUFFIX = ".safetensors"
 
 
 class SnapshotSink(MaskSink):
@@ -29,7 +28,7 @@ class SnapshotSink(MaskSink):
     that it knows: a snapshot on disk never knows a frame whose mask is not.
 
     Args:
-        folder: Where `00000100.safetensors`, the state after 100 frames, is written.
+        folder: Where the states are written.
         tracker: Whose states are kept.
         every: A state is due after every so many frames.
         keep_spread: Whether older states are kept too, spread over the video.
@@ -61,7 +60,10 @@ class SnapshotSink(MaskSink):
         if not self._waiting or self._waiting[0].next_index != result.index + 1:
             return
         state = self._waiting.popleft()
-        save_state(self.folder / f"{state.next_index:08d}{_SUFFIX}", state)
+        path = save_state(self.folder, state)
+        for frames, other in list_snapshots(self.folder):
+            if frames == state.next_index and other != path:
+                other.unlink(missing_ok=True)  # damaged, and made anew by the resumed run
         self._thin_out()
 
     def _thin_out(self) -> None:
@@ -83,5 +85,5 @@ class SnapshotSink(MaskSink):
 
 def list_snapshots(folder: Path) -> list[tuple[int, Path]]:
     """(number of frames known, file) of every snapshot, newest first; empty if there is no such folder."""
-    found = [(int(path.stem), path) for path in folder.glob(f"*{_SUFFIX}") if path.stem.isdecimal()]
-    return sorted(found, reverse=True)
+    named = [(NAME.fullmatch(path.name), path) for path in folder.glob(f"*{SUFFIX}")]
+    return sorted(((int(name["frames"]), path) for name, path in named if name is not None), reverse=True)

@@ -159,7 +159,7 @@ class RunWriter:
         folder = self._setup.folder
         if self._record.frames == 0 and not self._finished and not folder.forward_pass.is_started():
             folder.discard(is_new=self._is_new)
-        elif self._record.frames > self._finished:
+        else:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             try:
                 self._record.finish(

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 _BINS = 8
+SIGNATURE_BINS = _BINS**3
 _SIZE = (64, 36)
 # Averaging whole cells is fast only where they are whole pixels: so many samples a side of each are taken first.
 _SAMPLES = 4
@@ -21,7 +22,7 @@ def signature_of(rgb: np.ndarray) -> np.ndarray:
     samples = cv2.resize(rgb, (_SAMPLES * _SIZE[0], _SAMPLES * _SIZE[1]), interpolation=cv2.INTER_LINEAR)
     small = cv2.resize(samples, _SIZE, interpolation=cv2.INTER_AREA).astype(np.int32)
     bins = (small // (256 // _BINS)).reshape(-1, 3)
-    counts = np.bincount((bins[:, 0] * _BINS + bins[:, 1]) * _BINS + bins[:, 2], minlength=_BINS**3)
+    counts = np.bincount((bins[:, 0] * _BINS + bins[:, 1]) * _BINS + bins[:, 2], minlength=SIGNATURE_BINS)
     signature: np.ndarray = (counts / counts.sum()).astype(np.float32)
     return signature
 

@@ -15,13 +15,13 @@ import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vos.errors import UsageError, exit_code_of
+from vos.errors import UsageError, exit_code_of, message_of
 from vos.ui.exports import Tickets, format_rows, zipped
 from vos.ui.gestures import gesture_node
 from vos.ui.label_runs import pack_labels
@@ -88,11 +88,13 @@ class _UsersMistakes:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            return  # nobody is there to be told: the tab was closed during an upload, say
         except Exception as error:
             # A stream that breaks off has had its status: its reader must see that it broke off.
             if is_answered or exit_code_of(error) is None:
                 raise
-            await JSONResponse({"error": str(error)}, status_code=400)(scope, receive, send)
+            await JSONResponse({"error": message_of(error)}, status_code=400)(scope, receive, send)
 
 
 class _Api:

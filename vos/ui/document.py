@@ -55,6 +55,18 @@ class Document:
         return self.colours.get(object_id, COLOURS[(object_id - 1) % len(COLOURS)])
 
 
+def read_colours(node: JsonNode) -> dict[int, str]:
+    """Colours by object id, as a session keeps them. Raises JsonError for anything else."""
+    colours = {}
+    for key, colour in node.members():
+        if len(key) > 5 or not key.isdecimal() or not 1 <= int(key) <= MAX_OBJECT_ID:
+            colour.fail(f"{key[:40]!r} is not an object id in 1..{MAX_OBJECT_ID}")
+        if _COLOUR.fullmatch(colour.text()) is None:
+            colour.fail("expected a colour like #ff6b6b")
+        colours[int(key)] = colour.text()
+    return colours
+
+
 def new_document() -> Document:
     """One object without a mark."""
     return Document(PromptScript(names={1: "Object 1"}))
@@ -119,11 +131,12 @@ def apply_edit(document: Document, edit: JsonNode, place: Place) -> Document:
     Raises:
         PromptError: It makes no sense here; the message says what would.
     """
-    act = _EDITS.get(edit.get("kind").text())
+    kind = edit.get("kind").text()
+    if kind != "add-object" and place.object_id not in document.object_ids:
+        edit.get("object").fail(f"there is no object {place.object_id}")
+    act = _EDITS.get(kind)
     if act is not None:
         return act(document, edit, place)
-    if place.object_id not in document.object_ids:
-        edit.get("object").fail(f"there is no object {place.object_id}")
     return replace(document, script=apply_gesture(document.script, edit, place))
 
 
@@ -141,6 +154,9 @@ def with_object(document: Document, object_id: int) -> Document:
 
 def _rename(document: Document, edit: JsonNode, place: Place) -> Document:
     name = " ".join(edit.get("name").text().split())
+    # Control characters break the XML of CVAT, and half a surrogate pair breaks any file.
+    if not name.isprintable():
+        raise PromptError("a name has no control characters and nothing that cannot be shown")
     if not 1 <= len(name) <= MAX_NAME:
         raise PromptError(f"a name has 1 to {MAX_NAME} characters")
     return _named(document, place.object_id, name)

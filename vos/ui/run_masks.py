@@ -115,7 +115,6 @@ class RunMasks:
     def reload(self) -> None:
         """Reads what the folder holds now. Raises OutputError like the constructor."""
         self._live = self._arriving = self._run = self._correction = None
-        # The record first: reading it puts a correction that was completed in its place.
         self._run = _read_run(self._folder, self._frames)
         self.edits = tuple(map(str, read_edited_run(self._folder).steps)) if self._run is not None else ()
         self._correction = _read_run(OutputFolder(self._folder.correction), self._frames)

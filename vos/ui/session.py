@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from seem_model.video_model import VideoModel
-from vos.errors import OutputError, PromptError, UsageError, exit_code_of
+from vos.errors import OutputError, PromptError, UsageError, exit_code_of, message_of
 from vos.files.json_node import JsonNode, json_errors_as
 from vos.prompts import Box, Prompt, PromptScript
 from vos.results import FrameResult
+from vos.runs.commit import recover_commit
 from vos.runs.edit_run import edit_run, undo_edit
 from vos.runs.edits import EditReport
 from vos.runs.folder import OutputFolder
@@ -318,7 +319,7 @@ class Session:
         try:
             message = self._track(model)
         except Exception as error:
-            message, is_failure = str(error), True
+            message, is_failure = message_of(error), True
             if exit_code_of(error) is None:
                 _log.exception("propagation failed")
                 message = f"a fault of seem-vos, see the terminal: {type(error).__name__}: {error}"
@@ -333,6 +334,9 @@ class Session:
 
     def _track(self, model: VideoModel) -> str:
         script = self._script
+        if recover_commit(self.folder):
+            with self._lock:
+                self._masks.reload()
         with self._lock:
             key = self._key
             mode = self._masks.update_mode(key)

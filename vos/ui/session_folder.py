@@ -5,24 +5,34 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from vos.errors import OutputError
+from vos.files.gate import check_own_files, read_own_file
+from vos.files.json_node import JsonNode, json_errors_as, parse_json
 from vos.prompts import PromptScript, read_prompt_script, write_prompt_script
 from vos.runs.folder import OutputFolder, write_json
 from vos.runs.inputs import fingerprint
 from vos.runs.record import read_record
 from vos.runs.recorded import read_recorded_run
-from vos.ui.document import Document, new_document
+from vos.ui.document import Document, new_document, read_colours
 from vos.video.images import list_images
 
 SCRIPT_FILE = "prompts.json"
 SESSION_FILE = "session.json"
+# A colour for every object that there can be has a tenth of it.
+_MAX_BYTES = 16 << 20
 _VERSION = 1
 _VERSION_KEY = "vos_session"
+
+
+@dataclass(frozen=True, slots=True)
+class _SessionFile:
+    """What session.json says: the video, and the colours of objects."""
+
+    video: str
+    colours: dict[int, str]
 
 
 def is_session(path: Path) -> bool:
@@ -37,7 +47,7 @@ def video_of(folder: OutputFolder) -> Path:
         OutputError: It is not there any more, or the folder does not say.
     """
     state = _read_session(folder)
-    name = state["video"] if state else read_record(folder)["input"]["video"]
+    name = state.video if state else read_record(folder)["input"]["video"]
     video = Path(name)
     if not video.exists():
         raise OutputError(
@@ -60,7 +70,7 @@ def load_document(folder: OutputFolder, video: Path) -> Document:
     elif state is None:
         folder.check(overwrite=False)
         return new_document()
-    colours = {int(object_id): colour for object_id, colour in state["colours"].items()} if state else {}
+    colours = state.colours if state else {}
     script_file = folder.root / SCRIPT_FILE
     if script_file.is_file():
         script = read_prompt_script(script_file)
@@ -90,18 +100,18 @@ def save_document(folder: OutputFolder, video: Path, document: Document) -> None
     )
 
 
-def _read_session(folder: OutputFolder) -> dict[str, Any] | None:
+def _read_session(folder: OutputFolder) -> _SessionFile | None:
     path = folder.root / SESSION_FILE
-    if not path.is_file():
-        return None
+    check_own_files(folder.root, (SESSION_FILE, SCRIPT_FILE), OutputError)
     try:
-        state = json.loads(path.read_bytes())
-        if state[_VERSION_KEY] != _VERSION:
+        data = read_own_file(path, OutputError, most=_MAX_BYTES)
+    except FileNotFoundError:
+        return None
+    with json_errors_as(OutputError, remark="; delete it to start over"):
+        root = JsonNode(parse_json(data, path), path)
+        if root.get(_VERSION_KEY).value != _VERSION:
             raise OutputError(f"{path}: a session of another version of seem-vos")
-        colours = {str(int(key)): str(value) for key, value in state["colours"].items()}
-        return {"video": str(state["video"]), "colours": colours}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError(f"{path}: not a readable session ({error!r}); delete it to start over") from error
+        return _SessionFile(root.get("video").text(), read_colours(root.get("colours")))
 
 
 def _script_of_run(folder: OutputFolder) -> PromptScript:

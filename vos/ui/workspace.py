@@ -131,7 +131,24 @@ class Workspace:
             raise UsageError("no folder was given to choose from; start with vos ui --folder FOLDER")
         if name not in {entry["name"] for entry in self.library()["videos"]}:
             raise UsageError(f"{name!r} is not a video in {folder}")
+        self._check_within(folder / name)
         return self.open(folder / name)
+
+    def _check_within(self, path: Path) -> None:
+        """Raises UsageError if a session, or a link in a folder of images, leads out of the folder.
+
+        Whoever opens the page chooses from the folder; what somebody put into it must not show them other files.
+        """
+        allowed = [place.resolve() for place in (self._places.folder, self._places.uploads) if place is not None]
+        video = video_of(OutputFolder(path)) if path.is_dir() and is_session(path) else path
+        reached = [video, *(entry for entry in video.iterdir() if entry.is_symlink())] if video.is_dir() else [video]
+        for place in reached:
+            target = place.resolve()
+            if not any(target.is_relative_to(root) for root in allowed):
+                raise UsageError(
+                    f"{place}: lies outside {self._places.folder}, and only what is in there can be chosen; "
+                    f"open it with: vos ui {path}"
+                )
 
     async def take_upload(self, name: str, chunks: AsyncIterator[bytes], run: Callable[..., Any]) -> dict[str, Any]:
         """Keeps an uploaded video under a safe name of its own, and opens it.
@@ -144,34 +161,39 @@ class Workspace:
         Raises:
             VosError: It is no video, or cannot be kept.
         """
-        target = self._free_name(name)
+        target = self._reserve(name)
         size = 0
-        with replacing(target) as temporary:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as file:
+        try:
+            with replacing(target) as temporary, open(temporary, "wb") as file:
                 async for chunk in chunks:
                     size += len(chunk)
                     if size > MAX_UPLOAD_BYTES:
                         raise VideoError(f"{name}: larger than {MAX_UPLOAD_BYTES >> 30} GiB; give it as: vos ui VIDEO")
                     await run(file.write, chunk)
-        try:
             view: dict[str, Any] = await run(self.open, target)
         except BaseException:
             target.unlink(missing_ok=True)
             raise
         return view
 
-    def _free_name(self, name: str) -> Path:
+    def _reserve(self, name: str) -> Path:
+        """A name that no other upload has, taken by an empty file, so that two at once keep apart."""
         last = _UNSAFE.sub("_", Path(name.replace("\\", "/")).name).strip(". ")
         suffix = Path(last).suffix.lower()
         if suffix not in VIDEO_SUFFIXES:
             raise VideoError(f"{name}: not a kind of video that is known here ({' '.join(sorted(VIDEO_SUFFIXES))})")
         stem = Path(last).stem[:80]
-        candidates = (f"{stem}{f'-{number}' if number else ''}{suffix}" for number in range(1000))
-        free = next((c for c in candidates if not (self._places.uploads / c).exists()), None)
-        if free is None:
-            raise OutputError(f"{self._places.uploads}: too many uploads named {stem}")
-        return self._places.uploads / free
+        folder = self._places.uploads
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for number in range(1000):
+                target = folder / f"{stem}{f'-{number}' if number else ''}{suffix}"
+                with suppress(FileExistsError):
+                    target.touch(exist_ok=False)
+                    return target
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{folder}: too many uploads named {stem}")
 
     # The end --------------------------------------------------------------------------------------------------------
 

@@ -182,22 +182,30 @@ def test_what_is_remembered_comes_back_from_arrays(models: tuple[CompactVideoMod
     reference = model.encode_reference(view, masks).select([1, None, 0])
     previous = discs(3, size)
     before = model.decode(view, [memory], reference, previous, shifts=None)
-    memory = model.memory_from_arrays(memory.to_arrays(), pinned=True)
-    reference = model.reference_from_arrays(reference.to_arrays())
+    memory = model.memory_from_arrays(memory.to_arrays(), objects=3, pinned=True)
+    reference = model.reference_from_arrays(reference.to_arrays(), objects=3)
     after = model.decode(view, [memory], reference, previous, shifts=None)
     assert after.mask_logits.tobytes() == before.mask_logits.tobytes()
-    with pytest.raises(ValueError, match="expected the arrays"):
-        model.memory_from_arrays({"key": np.zeros((4, 4), np.float32)}, pinned=True)
     arrays = memory.to_arrays()
-    with pytest.raises(ValueError, match="for a grid of 1 times 1"):
-        model.memory_from_arrays({**arrays, "grid": np.array([1, 1])}, pinned=True)
+    changes = {
+        "expected the arrays": {"grid": np.array([1, 1]), "known": arrays["known"]},
+        "grid is not": {**arrays, "grid": np.array([1, 2**40])},
+        "key is float32 of shape": {**arrays, "grid": np.array([1, 1])},
+        "value is float64": {**arrays, "value": arrays["value"].astype(float)},
+        "no finite numbers": {**arrays, "mask": arrays["mask"] * np.nan},
+    }
+    for words, changed in changes.items():
+        with pytest.raises(ValueError, match=words):
+            model.memory_from_arrays(changed, objects=3, pinned=True)
+    with pytest.raises(ValueError, match="known is uint8"):
+        model.memory_from_arrays(arrays, objects=2, pinned=True)
 
 
 def test_a_memory_without_any_known_object_comes_back(models: tuple[CompactVideoModel, OnnxVideoModel]) -> None:
     model = models[1]
     view = model.encode_images(pictures(1, SIZES[0]))[0]
     nothing = model.encode_memory(view, discs(1, SIZES[0]), pinned=True).select([None])
-    again = model.memory_from_arrays(nothing.to_arrays(), pinned=True)
+    again = model.memory_from_arrays(nothing.to_arrays(), objects=1, pinned=True)
     assert again.objects == (None,)
     reference = model.encode_reference(view, discs(1, SIZES[0]))
     decoded = model.decode(view, [again], reference, discs(1, SIZES[0]), shifts=None)

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.vos.runs.folder_contents import plain_name
+
 SHORT_SIDE = 64
 
 
@@ -93,7 +95,7 @@ def _arm(journal: Path, moment: str, name: str, count: int) -> None:
     replace = os.replace
 
     def replace_and_die(source: Any, target: Any) -> None:
-        is_it = Path(target).name == name and is_time()
+        is_it = plain_name(target) == name and is_time()
         if is_it and moment == "before":
             _kill()
         replace(source, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 
@@ -17,3 +18,8 @@ def hashes(output: Path, *, without: str | None = None) -> dict[str, str]:
                 data = json.dumps({**json.loads(data), "seconds": 0}).encode()
             found[str(path.relative_to(output))] = hashlib.sha256(data).hexdigest()
     return found
+
+
+def plain_name(path: str | Path) -> str:
+    """The name of a file without the SHA-256 that a snapshot has in its name."""
+    return re.sub(r"\.[0-9a-f]{64}\.", ".", Path(path).name)

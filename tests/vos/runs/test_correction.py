@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from seem_model.video_model import VideoModel
 from tests.vos.runs.folder_contents import hashes
 from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos import correct_run, revise_run, track_script
+from vos.cli.correct import correct
 from vos.errors import OutputError, PromptError, UsageError
 from vos.files.index_png import write_palette_png
 from vos.prompts import Box, Mask, Points, PromptScript, ReferenceImage, Removal, Text

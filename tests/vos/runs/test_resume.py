@@ -21,7 +21,7 @@ import pytest
 
 from seem_model.video_model import VideoModel
 from tests.vos.runs.crash_runs import SHORT_SIDE, CrashRun, run_until_crash
-from tests.vos.runs.folder_contents import hashes
+from tests.vos.runs.folder_contents import hashes, plain_name
 from tests.vos.scenes import moving_shapes, write_at_a_variable_rate
 from vos.cli.main import main
 from vos.errors import OutputError
@@ -180,7 +180,8 @@ def test_a_full_disk_stops_with_one_line_and_can_be_resumed(
 ) -> None:
     output = wrecks.root / name
     (said,) = wrecks.endings[name]
-    assert re.search(rf"{name}: (the snapshot )?cannot be (written|completed) \(.*File too large", said), said
+    shown = re.sub(r"\.[0-9a-f]{64}\.", ".", said)
+    assert re.search(rf"{name}: (the snapshot )?cannot be (written|completed) \(.*File too large", shown), said
     finished = LIMITS[name][2]
     assert len(list((output / "masks").glob("*.png"))) == finished
     assert not (output / "overlay.mp4").exists()
@@ -192,7 +193,19 @@ def test_a_full_disk_stops_with_one_line_and_can_be_resumed(
 
 
 def _break_newest_snapshot(output: Path) -> None:
-    (output / "snapshots/00000009.safetensors").write_bytes(b"x" * 100)
+    next((output / "snapshots").glob("00000009.*")).write_bytes(b"x" * 100)
+
+
+def _change_a_number_in_the_newest_snapshot(output: Path) -> None:
+    path = next((output / "snapshots").glob("00000009.*"))
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 1
+    path.write_bytes(data)
+
+
+def _as_an_early_version_named_them(output: Path) -> None:
+    for path in (output / "snapshots").iterdir():
+        path.rename(path.with_name(plain_name(path)))
 
 
 def _break_both_snapshots(output: Path) -> None:
@@ -221,7 +234,9 @@ def _break_the_journal(output: Path) -> None:
     ("damage", "goes_on_at"),
     [
         (_break_newest_snapshot, 6),
+        (_change_a_number_in_the_newest_snapshot, 6),
         (_break_both_snapshots, 0),
+        (_as_an_early_version_named_them, 0),
         (_change_a_late_mask, 6),
         (_break_an_early_mask, 0),
         (_lose_a_mask, 6),
@@ -239,7 +254,7 @@ def test_damage_costs_time_but_never_the_result(
     tmp_path: Path,
 ) -> None:
     output = wrecks.copy(MIDWAY, tmp_path / "out")
-    snapshots = sorted(path.name for path in (output / "snapshots").iterdir())
+    snapshots = sorted(plain_name(path) for path in (output / "snapshots").iterdir())
     assert snapshots == ["00000006.safetensors", "00000009.safetensors"], "the newest two are kept"
     damage(output)
     assert resumed(clip, mask, output, model).resumed_at == goes_on_at

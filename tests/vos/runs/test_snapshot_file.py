@@ -28,30 +28,30 @@ def test_a_tracker_continues_from_disk_to_the_same_bytes(model: VideoModel, tmp_
     expected: list[np.ndarray] = []
     for index, frame in enumerate(scene.frames):
         if index == 9:
-            save_state(tmp_path / "a.safetensors", tracker.snapshot())
-            save_state(tmp_path / "b.safetensors", tracker.snapshot())
+            path = save_state(tmp_path, tracker.snapshot())
+            (tmp_path / "b").mkdir()
+            again = save_state(tmp_path / "b", tracker.snapshot())
         expected.append(tracker.step(frame, prompts if index == 0 else ()).labels)
-    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    assert path.name == again.name
+    assert path.read_bytes() == again.read_bytes()
 
     continued = VideoTracker(model)
-    continued.restore(load_state(tmp_path / "a.safetensors", model))
+    continued.restore(load_state(path, model))
     assert continued.next_index == 9
     for index in range(9, len(scene.frames)):
         assert np.array_equal(continued.step(scene.frames[index]).labels, expected[index])
 
 
 def test_a_fresh_tracker_can_be_saved_too(model: VideoModel, tmp_path: Path) -> None:
-    save_state(tmp_path / "fresh.safetensors", VideoTracker(model).snapshot())
-    state = load_state(tmp_path / "fresh.safetensors", model)
+    state = load_state(save_state(tmp_path, VideoTracker(model).snapshot()), model)
     assert (state.next_index, state.object_ids, state.size) == (0, (), None)
 
 
 def test_a_damaged_snapshot_is_named(model: VideoModel, tmp_path: Path) -> None:
-    path = tmp_path / "cut.safetensors"
-    save_state(path, VideoTracker(model).snapshot())
+    path = save_state(tmp_path, VideoTracker(model).snapshot())
     path.write_bytes(path.read_bytes()[:-3])
     for broken in (path, tmp_path / "missing.safetensors"):
         with pytest.raises(OutputError, match=broken.name):
             load_state(broken, model)
     with pytest.raises(OutputError, match="cannot be written"):
-        save_state(tmp_path / "no" / "folder.safetensors", VideoTracker(model).snapshot())
+        save_state(tmp_path / "no folder", VideoTracker(model).snapshot())
