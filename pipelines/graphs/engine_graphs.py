@@ -24,7 +24,7 @@ from onnx import TensorProto
 from pipelines.graphs.onnx_builder import GraphBuilder, Value
 from seem_model.compact.config import PIXEL_MEAN, PIXEL_SCALE, CompactConfig
 from seem_model.compact.model import CompactSEEM
-from seem_model.compact.trunk import TAP_CHANNELS, TAPS, block_plan
+from seem_model.compact.config import TAP_CHANNELS, TAPS, block_plan
 from seem_model.compact_onnx.memory import CELL_MULTIPLE
 from seem_model.compact_onnx.sessions import INDEX_NAME
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from vos.errors import PromptError
 from vos.prompts.base import CommonFields, Prompt, VisualPrompt, check_inside, frozen_points, set_field
+from vos.prompts.raster import fill_rings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,21 +52,7 @@ class Polygon(VisualPrompt):
     def rasterise(self, width: int, height: int) -> np.ndarray:
         """(height, width) bool: the pixels whose centre is inside. Agrees with `Box` on whole numbers."""
         Prompt.check(self, width, height)
-        # Each edge flips the pixels to its right, row by row; an odd number of flips is inside.
-        flips = np.zeros((height, width + 1), dtype=np.uint8)
-        for ring in self.rings:
-            for (xa, ya), (xb, yb) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-                if ya > yb:
-                    xa, ya, xb, yb = xb, yb, xa, ya
-                first = max(0, int(np.ceil(ya - 0.5)))
-                last = min(height, int(np.ceil(yb - 0.5)))
-                rows = np.arange(first, last)
-                if rows.size == 0:
-                    continue
-                crossing = xa + (rows + 0.5 - ya) * ((xb - xa) / (yb - ya))
-                columns = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)
-                flips[rows, columns] ^= 1
-        return np.bitwise_xor.accumulate(flips, axis=1)[:, :width].astype(bool)
+        return fill_rings(self.rings, width, height, self.where)
 
     def _scaled(self, width: int, height: int, scale_x: float, scale_y: float) -> Self:
         limit = (float(width), float(height))

@@ -13,10 +13,13 @@ from numpy.typing import ArrayLike
 from vos.errors import PromptError
 from vos.prompts.base import CommonFields, Prompt, VisualPrompt, check_inside, frozen_bool, frozen_points, set_field
 from vos.prompts.mask import resized_raster, size_of_raster
+from vos.prompts.raster import clip_segments, near_segments
 
 DEFAULT_STROKE_WIDTH = 5.0
 MAX_STROKE_WIDTH = 4096.0
 _PIECE_LENGTH = 64.0
+# Segments, from which on all are drawn at once: a stroke of a hand has fewer, and keeps its pixels to the last bit.
+_MANY = 5_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,9 +77,10 @@ class Stroke(VisualPrompt):
         return cls((), raster=raster, **common)
 
     def check(self, width: int, height: int) -> None:
-        VisualPrompt.check(self, width, height)
+        Prompt.check(self, width, height)
         for line in self.lines:
             check_inside(line, width, height, self.where, edge=True)
+        VisualPrompt.check(self, width, height)
 
     def rasterise(self, width: int, height: int) -> np.ndarray:
         """(height, width) bool: pixels with their centre within half a width of a line, or the painted ones."""
@@ -107,10 +111,17 @@ def draw_lines(canvas: np.ndarray, lines: tuple[np.ndarray, ...], width: float, 
     """
     # A pixel exactly at half a width belongs to the line, whatever the last bit of the distance says.
     radius = max(1.0, width) / 2 + 1e-9
-    for line in lines:
-        starts, ends = (line[:-1], line[1:]) if len(line) > 1 else (line, line)
-        for start, end in zip(starts, ends, strict=True):
-            _draw_segment(canvas, start, end, radius, value)
+    if not lines:
+        return
+    starts = np.concatenate([line[:-1] if len(line) > 1 else line for line in lines])
+    ends = np.concatenate([line[1:] if len(line) > 1 else line for line in lines])
+    height, width_of_canvas = canvas.shape
+    starts, ends = clip_segments(starts, ends, 2 * radius + 1, (height, width_of_canvas))
+    if len(starts) > _MANY:
+        canvas[near_segments(starts, ends, radius, (height, width_of_canvas), "the stroke")] = value
+        return
+    for start, end in zip(starts, ends, strict=True):
+        _draw_segment(canvas, start, end, radius, value)
 
 
 def _draw_segment(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float, value: int) -> None:
