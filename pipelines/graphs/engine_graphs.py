@@ -22,9 +22,9 @@ import onnx
 from onnx import TensorProto
 
 from pipelines.graphs.onnx_builder import GraphBuilder, Value
-from seem_model.compact.config import PIXEL_MEAN, PIXEL_SCALE, CompactConfig
+from seem_model.compact.config import PIXEL_MEAN, PIXEL_SCALE, TAP_CHANNELS, CompactConfig
 from seem_model.compact.model import CompactSEEM
-from seem_model.compact.config import TAP_CHANNELS, TAPS, block_plan
+from seem_model.compact.trunk import TAPS, block_plan
 from seem_model.compact_onnx.memory import CELL_MULTIPLE
 from seem_model.compact_onnx.sessions import INDEX_NAME
 

@@ -14,7 +14,7 @@ import numpy as np
 from vos.errors import OutputError, UsageError
 from vos.files.index_png import make_folder, png_name, read_palette_png, write_palette_png
 from vos.prompts import MAX_OBJECT_ID, Points
-from vos.runs.commit import commit_correction
+from vos.runs.commit import commit_correction, recover_commit
 from vos.runs.edit_layers import (
     EditedRun,
     clear_staging,
@@ -89,6 +89,7 @@ def edits_of(run_folder: str | Path) -> tuple[Step, ...]:
 
 def _change(root: Path, change: Callable[[_Editor], None], *, video: str | Path | None) -> EditReport:
     folder = OutputFolder(root)
+    recover_commit(folder)
     status = read_record(folder)["status"]
     if status not in FINISHED:
         raise OutputError(f"{root}: the run is not finished (its status is {status!r}); go on with vos track --resume")

@@ -107,8 +107,17 @@ class OutputFolder:
     def check_own_files(self) -> None:
         """Raises OutputError if a link, a pipe or a device has a name that runs give; other names are the user's."""
         places = (place.path.partition("/")[0] for place in PLACES.values())
-        names = [RECORD_FILE, JOURNAL_FILE, SNAPSHOTS_FOLDER, CORRECTION_FOLDER, PASSES_FOLDER, TRACKED_FOLDER, EDITS_FOLDER, *places]
-        check_own_files(self.root, [*names, *(path.name for path in self._references())], OutputError)
+        names = [
+            RECORD_FILE,
+            JOURNAL_FILE,
+            SNAPSHOTS_FOLDER,
+            CORRECTION_FOLDER,
+            PASSES_FOLDER,
+            TRACKED_FOLDER,
+            EDITS_FOLDER,
+            *places,
+        ]
+        check_own_files(self.root, [*names, *(path.name for path in self.references())], OutputError)
 
     def _frame_names(self) -> frozenset[str]:
         return frozenset(recorded_frame_names(self.record))

@@ -16,11 +16,13 @@ import numpy as np
 
 from vos.errors import OutputError
 from vos.files.atomic import write_bytes
+from vos.files.gate import read_own_file
 from vos.files.index_png import make_folder, png_name, read_palette_png, write_palette_png
+from vos.files.json_node import JsonError, parse_json
 from vos.prompts import Mask, Prompt
 from vos.prompts.digest import prompts_digest
 from vos.results import FrameResult
-from vos.runs.folder import OutputFolder
+from vos.runs.folder import MAX_RECORD_BYTES, OutputFolder
 from vos.runs.journal import JournalEntry, mask_crc, read_journal
 from vos.runs.masks import read_labels
 from vos.tracking.schedule import BackwardPass, TrackingPlan
@@ -141,7 +143,7 @@ class PassStore:
     def _read(self, record: Path, backward_pass: BackwardPass, key: str) -> dict[int, JournalEntry] | None:
         """What a former run has left of a pass, if it began alike, reached as far, and its masks are intact."""
         try:
-            value = json.loads(record.read_bytes())
+            value = parse_json(read_own_file(record, OutputError, most=MAX_RECORD_BYTES), record)
             entries = [JournalEntry.from_line(json.dumps(line).encode()) for line in value["frames"]]
             found = {entry.index: entry for entry in entries}
             wanted = range(backward_pass.last, backward_pass.frame + 1)
@@ -149,7 +151,7 @@ class PassStore:
                 mask_crc(read_palette_png(self._mask(backward_pass, index))) == found[index].crc32 for index in wanted
             ):
                 return found
-        except (OSError, ValueError, KeyError, TypeError, OutputError):
+        except (OSError, ValueError, KeyError, TypeError, JsonError, OutputError):
             pass
         return None
 

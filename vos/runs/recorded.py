@@ -188,7 +188,7 @@ def _clean(options: JsonNode) -> CleanPolicy:
         options.get("clean_level").fail(f"expected one of {', '.join(CLEAN_LEVELS)}")
     return CleanPolicy(
         level,
-        options.get("clean_min_area").integer(0, _MAX_WHOLE),
+        options.get("clean_min_area").integer(0, MAX_WHOLE),
         options.get("clean_grow").integer(-MAX_GROWTH, MAX_GROWTH),
         options.get("clean_steady").integer(0, MAX_STEADY),
     )
