@@ -30,6 +30,9 @@ class AudioCopy:
         self._input = pyav_compat.open_container(path)
         self._packets: Iterator[Any] = iter(())
         self._pending: Any = None
+        # Time of the last packet, and how far packets are moved because time has jumped back.
+        self._last: int | None = None
+        self._moved = 0
         if self._input.streams.audio:
             self._choose(self._input.streams.audio[0])
 
@@ -73,8 +76,23 @@ class AudioCopy:
             except pyav_compat.AV_ERRORS as error:
                 self._notes.append(f"the audio is damaged and was copied up to there ({pyav_compat.reason(error)})")
                 return None
-            if packet is None or (packet.size and packet.dts is not None):
+            if packet is None:
+                return None
+            if packet.size and packet.dts is not None:
+                self._place(packet)
                 return packet
+
+    def _place(self, packet: Any) -> None:
+        """Gives a packet a time after the one before: where two recordings are in one file, time jumps back."""
+        dts = packet.dts + self._moved
+        if self._last is not None and dts <= self._last:
+            if not self._moved:
+                self._notes.append("the time of the audio jumps back: what follows was copied after it, without a gap")
+            self._moved += self._last + (packet.duration or 1) - dts
+            dts = packet.dts + self._moved
+        if packet.pts is not None:
+            packet.pts += self._moved
+        packet.dts = self._last = dts
 
     def close(self) -> None:
         self._input.close()

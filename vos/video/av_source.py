@@ -144,6 +144,14 @@ class AvSource(ClosesOnExit):
                 f"{timeline.repaired} timestamps were missing or ran backwards, first at frame "
                 f"{timeline.first_repaired}: replaced by decoding times or the nominal frame step",
             )
+        if timeline.jump is not None:
+            index, *times = timeline.jump
+            before, after = (f"{float(time * self._info.time_base):.3f} s" for time in times)
+            text = (
+                f"the time jumps back at frame {index}, from {before} to {after} (two recordings in one file?): what "
+                "follows comes after it"
+            )
+            notes = notes if text in notes else (*notes, text)
         self._info = replace(self._info, frame_count=delivered, is_truncated=self._truncation is not None, notes=notes)
 
     def _first_damage(

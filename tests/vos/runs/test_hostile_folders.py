@@ -124,8 +124,14 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("kind", HOSTILE)
+# Every command meets the worst; the two that read and write most meet everything.
+_WORST = ("a correction that removes a file elsewhere", "linked masks", "a pipe for a journal")
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [(kind, command) for kind in HOSTILE for command in COMMANDS if kind in _WORST or command in ("verify", "correct")],
+)
 def test_nothing_is_touched_through_a_folder(
     kind: str, command: str, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,7 +168,7 @@ RECORDS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("command", ["verify", "convert", "report", "correct"])
+@pytest.mark.parametrize("command", ["verify", "correct"])
 @pytest.mark.parametrize("kind", RECORDS)
 def test_a_record_is_checked_before_it_is_used(
     kind: str, command: str, run: Path, capsys: pytest.CaptureFixture[str]
