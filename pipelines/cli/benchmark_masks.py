@@ -104,6 +104,8 @@ def _print(cases: tuple[MaskCase, ...]) -> None:
             worst.sequence,
         )
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
     console.print(table)
     for case in cases:
         if not case.is_good:
