@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vos.cli.options import clean_options
+from vos.errors import UsageError
 
 if TYPE_CHECKING:
     from vos.tracking.cleaning import CleanPolicy
@@ -52,6 +53,11 @@ def _print_formats(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     metavar="ID|NAME",
     help="Write only this object. May be repeated.  [default: all]",
 )
+@click.option(
+    "--frames",
+    metavar="FIRST:LAST",
+    help="Write only these frames; they keep their numbers and times, and videos are silent.  [default: all]",
+)
 @clean_options("off")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines on stderr, the outcome on stdout.")
@@ -62,6 +68,7 @@ def convert(
     output: Path | None,
     video: str | None,
     objects: tuple[str, ...],
+    frames: str | None,
     clean: CleanPolicy,
     overwrite: bool,
     as_json: bool,
@@ -88,6 +95,7 @@ def convert(
             video=video,
             objects=objects,
             clean=clean,
+            frames=None if frames is None else _range(frames),
             overwrite=overwrite,
             on_frame=progress.advance,
         )
@@ -99,3 +107,10 @@ def convert(
     elif not quiet:
         for path in done.paths:
             click.echo(f"see {path}")
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    if not (first.isdecimal() and last.isdecimal()):
+        raise UsageError(f"--frames {text}: expected the first and the last frame, such as 40:90")
+    return int(first), int(last)

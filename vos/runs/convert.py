@@ -17,7 +17,10 @@ from vos.runs.lock import only_run_in
 from vos.runs.mask_reader import FinishedMasks, open_masks
 from vos.tracking.cleaning import CleanPolicy, clean_labels
 from vos.tracking.steady import steady_masks
-from vos.video import Frame
+from vos.video import Frame, VideoInfo
+
+# Formats that count their frames from the first one they have: a part would get other numbers.
+_WHOLE_ONLY = frozenset({"ytvis", "burst", "labelstudio-video", "cvat"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ def convert_run(
     video: str | Path | None = None,
     objects: Sequence[str | int] = (),
     clean: CleanPolicy | None = None,
+    frames: tuple[int, int] | None = None,
     overwrite: bool = False,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Conversion:
@@ -55,6 +59,8 @@ def convert_run(
         video: File or image folder; needed only where the run's own has moved, or for a plain folder of masks.
         objects: Ids or names of the objects to write; all if empty.
         clean: How the masks are cleaned before they are written; left out, they stay as they are.
+        frames: The first and the last frame to write, which keep their numbers and times; all if None. Videos of a part
+            are silent.
         overwrite: Whether existing results may be replaced.
         on_frame: Called after each frame with the number done and the total.
 
@@ -78,21 +84,44 @@ def convert_run(
     if "davis" in names and (target / FORMATS["davis"].place).resolve() == masks.masks.resolve():
         raise UsageError(f"{masks.masks}: these masks are in the format davis; choose another format or --output")
     ids = _chosen(objects, masks)
+    first, last = _range_of(frames, names, masks)
     for name in names:
         _check_place(FORMATS[name], target, masks.info.frame_names, overwrite=overwrite)
     make_folder(target)
-    context = replace(masks.context, overwrite=overwrite)
+    # Sound cannot be cut at frames without being encoded anew.
+    audio_from = masks.context.audio_from if frames is None else None
+    context = replace(masks.context, overwrite=overwrite, audio_from=audio_from)
+    info = replace(masks.info, frame_count=None if frames is not None else masks.info.frame_count)
     needs_pictures = any(FORMATS[name].needs_pictures for name in names)
     with only_run_in(masks.root), ExitStack() as stack:
-        sinks = [stack.enter_context(_completed(FORMATS[name], target, context, masks)) for name in names]
+        sinks = [stack.enter_context(_completed(FORMATS[name], target, context, info)) for name in names]
         for frame, result in _cleaned(masks.read(pictures=needs_pictures), clean or CleanPolicy("off")):
-            chosen = result if ids is None else _only(result, ids)
-            for sink in sinks:
-                sink.write(frame, chosen)
-            on_frame(result.index + 1, masks.frame_count)
+            if result.index > last:
+                break
+            if result.index >= first:
+                chosen = result if ids is None else _only(result, ids)
+                for sink in sinks:
+                    sink.write(frame, chosen)
+            on_frame(result.index + 1, last + 1)
     notes = [note for sink in sinks for note in getattr(sink, "notes", ())]
     paths = tuple(target / FORMATS[name].place for name in names)
-    return Conversion(paths, masks.frame_count, tuple(dict.fromkeys([*masks.notes, *notes])))
+    return Conversion(paths, last - first + 1, tuple(dict.fromkeys([*masks.notes, *notes])))
+
+
+def _range_of(frames: tuple[int, int] | None, names: Sequence[str], masks: FinishedMasks) -> tuple[int, int]:
+    """The first and the last frame that are written."""
+    end = masks.frame_count - 1
+    if frames is None:
+        return 0, end
+    first, last = frames
+    if not 0 <= first <= last <= end:
+        raise UsageError(
+            f"frames {first}:{last}: {masks.root} has masks of the frames 0 to {end}; give FIRST:LAST in there"
+        )
+    whole = next((name for name in names if name in _WHOLE_ONLY), None)
+    if whole is not None:
+        raise UsageError(f"the format {whole} counts frames from the first that it has; convert all frames to it")
+    return first, last
 
 
 def _cleaned(results: Iterable[tuple[Frame, FrameResult]], policy: CleanPolicy) -> Iterator[tuple[Frame, FrameResult]]:
@@ -149,14 +178,14 @@ def _check_place(row: MaskFormat, target: Path, names: Sequence[str], *, overwri
 
 
 @contextmanager
-def _completed(row: MaskFormat, target: Path, context: ExportContext, masks: FinishedMasks) -> Iterator[MaskSink]:
+def _completed(row: MaskFormat, target: Path, context: ExportContext, info: VideoInfo) -> Iterator[MaskSink]:
     """An open sink; what it has written appears at its place when the block ends well, and not at all otherwise."""
     place = target / row.place
     with ExitStack() as stack:
         # A folder is filled under another name; single files do that by themselves.
         sink = row.make(stack.enter_context(replacing_folder(place)) if row.is_folder else place, context)
         try:
-            sink.open(masks.info)
+            sink.open(info)
             yield sink
             sink.close()
         except BaseException:

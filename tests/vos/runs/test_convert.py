@@ -44,6 +44,7 @@ from vos.export import (
 from vos.files.index_png import write_palette_png
 from vos.runs.convert import convert_run
 from vos.runs.recorded import recorded_place
+from vos.video import open_source
 
 
 @pytest.fixture(scope="module")
@@ -314,3 +315,24 @@ def test_the_frames_that_coco_names_are_written_on_request(tmp_path: Path) -> No
     for index, image in enumerate(json.loads((run / "coco.json").read_text())["images"]):
         with Image.open(run / "frames" / image["file_name"]) as frame:
             assert np.array_equal(np.array(frame), pictures()[index])
+
+
+def test_a_part_keeps_the_numbers_and_times_of_the_source(run: Path, tmp_path: Path) -> None:
+    done = convert_run(run, ["objects", "coco", "npz", "overlay-mkv", "sheet"], output=tmp_path, frames=(2, 4))
+    assert done.frames == 3
+    assert sorted(path.stem for path in (tmp_path / "objects" / "001").iterdir()) == ["00002", "00003", "00004"]
+    whole = masks_of(label_maps())
+    part = {i: {t: mask for t, mask in own.items() if 2 <= t <= 4} for i, own in whole.items()}
+    assert_same_masks(read_coco(tmp_path / "coco.json"), part)
+    with np.load(tmp_path / "masks.npz", allow_pickle=False) as archive:
+        assert archive["index"].tolist() == [2, 3, 4]
+        assert archive["pts"].tolist() == [94, 120, 167]
+    with open_source(tmp_path / "overlay.mkv") as source:
+        assert [round(frame.time * 1000) for frame in source] == [94, 120, 167]
+
+
+@pytest.mark.parametrize(("frames", "names"), [((4, 2), ["npz"]), ((0, 6), ["npz"]), ((1, 2), ["npz", "burst"])])
+def test_a_part_that_is_none_is_refused(frames: tuple[int, int], names: list[str], run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        convert_run(run, names, output=tmp_path / "out", frames=frames)
+    assert not (tmp_path / "out").exists()
