@@ -46,7 +46,7 @@ class JsonProgress(Progress):
 
 
 class BarProgress(Progress):
-    """A bar with frames per second and the time left."""
+    """A bar with frames per second and the time left, from the first frame on: before it, errors stand alone."""
 
     def __init__(self, title: str) -> None:
         from rich.console import Console
@@ -54,6 +54,7 @@ class BarProgress(Progress):
         from rich.progress import Progress as RichProgress
 
         self._began = time.monotonic()
+        self._is_shown = False
         self._bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -66,18 +67,21 @@ class BarProgress(Progress):
         self._task = self._bar.add_task(title, total=None, rate=0.0)
 
     def advance(self, done: int, total: int | None) -> None:
+        if not self._is_shown:
+            self._bar.start()
+            self._is_shown = True
         rate = done / max(time.monotonic() - self._began, 1e-9)
         self._bar.update(self._task, completed=done, total=total, rate=rate)
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
-        self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._is_shown:
+            self._bar.stop()
 
 
 def choose_progress(title: str, *, quiet: bool, as_json: bool) -> Progress:
