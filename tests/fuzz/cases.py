@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import seem_model
 from seem_model.compact.weights_file import WEIGHTS_NAME
 from tests.fuzz.commands import ODD_NAMES, Maker, batch, tracking, write_script
-from tests.fuzz.corpus import BOX, HEIGHT, SCRIBBLES, SCRIPT, WIDTH, Corpus
+from tests.fuzz.corpus import BOX, HEIGHT, SCRIBBLES, SCRIPT, SHORT_SIDE, WIDTH, Corpus
 from tests.fuzz.judge import Case
 from tests.fuzz.mutations import (
     Rng,
@@ -105,7 +106,52 @@ def broken_record(rng: Rng, corpus: Corpus, folder: Path) -> Case:
         path.write_bytes(break_bytes(path.read_bytes(), rng))
     command = pick(rng, ("verify", "verify", "replay"))
     arguments = ("verify", str(corpus.clip), str(output)) if command == "verify" else ("replay", str(output), "-q")
-    return Case(f"record: {command}", arguments, (str(output),))
+    return Case(f"record: {command}", arguments, (str(output),), untouched=(folder,))
+
+
+# What takes the folder of a run; the clip's place is filled in.
+_READERS: tuple[tuple[str, ...], ...] = (
+    ("verify", "CLIP", "RUN"),
+    ("replay", "RUN", "-q"),
+    ("report", "RUN", "-q"),
+    ("convert", "RUN", "--to", "coco", "-q"),
+    ("correct", "RUN", "--at", "1", "--box", "1,1,9,9", "-q"),
+    ("track", "CLIP", "--resume", *BOX, "--short-side", SHORT_SIDE, "--device", "cpu", "-q", "-o", "RUN"),
+)
+
+
+def hostile_run(rng: Rng, corpus: Corpus, folder: Path) -> Case:
+    """A run's folder in which a link, a pipe, or a name in a file would lead out of it."""
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "00000.png").write_bytes(b"mine")
+    (mine / "note.txt").write_bytes(b"mine")
+    run = folder / "run"
+    shutil.copytree(corpus.finished if rng.random() < 0.5 else corpus.cut_off, run)
+    target = pick(rng, ("../mine", "../mine/note.txt", str(mine), "/dev/zero", "gone", "."))
+    name = pick(
+        rng, ("run.json", "journal.jsonl", "masks", "masks/00001.png", "snapshots", "correction", "layers", "edits")
+    )
+    match int(rng.integers(4)):
+        case 0:
+            place = run / name
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+            place.symlink_to(target)
+        case 1:
+            place = run / pick(rng, ("run.json", "journal.jsonl", "masks/00001.png", "report.html", "x"))
+            place.unlink(missing_ok=True)
+            os.mkfifo(place)
+        case 2:
+            shutil.copytree(run, run / "correction")
+            named = pick(rng, ("../mine/note.txt", str(mine / "note.txt"), "masks/../../mine/note.txt", "", ".", "\0"))
+            (run / "correction/ready.json").write_text(json.dumps({"remove": [named]}))
+        case _:
+            record = json.loads((run / "run.json").read_bytes())
+            record["video"]["frame_names"] = [pick(rng, ("../../mine/00000", "/etc/x", "..", "a\0", "00000"))] * 8
+            (run / "run.json").write_bytes(json_bytes(record))
+    places = {"CLIP": str(corpus.clip), "RUN": str(run)}
+    arguments = tuple(places.get(word, word) for word in pick(rng, _READERS))
+    return Case(f"folder: {arguments[0]}", arguments, (str(run), "report.html"), untouched=(mine, corpus.finished))
 
 
 def broken_resume(rng: Rng, corpus: Corpus, folder: Path) -> Case:
@@ -170,6 +216,7 @@ MAKERS: dict[Maker, int] = {
     tricky_script: 4,
     tricky_manifest: 4,
     broken_record: 8,
+    hostile_run: 8,
     broken_resume: 4,
     broken_weights: 1,
     strange_option: 5,

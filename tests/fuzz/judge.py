@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ class Case:
         names: Parts of messages: a refusal must contain one of them, so that the user knows what it is about.
         outputs: Folders of runs that the command may write.
         may_succeed, may_fail: What is right, where only one of them is.
+        untouched: Folders in which nothing may be written, removed or added, whatever the input says.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Case:
     outputs: tuple[Path, ...] = ()
     may_succeed: bool = True
     may_fail: bool = True
+    untouched: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,6 +80,7 @@ def judge(case: Case, *, limit: float) -> Verdict:
     stdout, stderr = io.StringIO(), io.StringIO()
     faults: list[str] = []
     status: int | None = None
+    there = [contents(folder) for folder in case.untouched]
     before, began = _peak(), time.process_time()
     try:
         with _time_limit(limit), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -90,9 +94,23 @@ def judge(case: Case, *, limit: float) -> Verdict:
     if (growth := _peak() - before) > _MAX_GROWTH:
         faults.append(f"takes {growth >> 20} MiB of memory")
     verdict = Verdict(case, status, stderr.getvalue(), stdout.getvalue(), time.process_time() - began, faults)
+    faults += [
+        f"touches {folder}" for folder, old in zip(case.untouched, there, strict=True) if contents(folder) != old
+    ]
     if status is not None:
         faults += _faults_of(verdict)
     return verdict
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes | str]]:
+    """Everything in a folder by its path: kind, and bytes or where a link leads; nothing is followed."""
+    found: dict[str, tuple[int, bytes | str]] = {}
+    for path in folder.rglob("*"):
+        mode = os.lstat(path).st_mode
+        kind = stat.S_IFMT(mode)
+        held: bytes | str = path.read_bytes() if stat.S_ISREG(mode) else os.readlink(path) if stat.S_ISLNK(mode) else ""
+        found[str(path)] = (kind, held)
+    return found
 
 
 def judge_in_process_of_its_own(case: Case, *, limit: float) -> Verdict:

@@ -134,6 +134,17 @@ def test_the_judge_sees_a_bomb_that_was_unpacked(monkeypatch: pytest.MonkeyPatch
     assert judge(Case("", (), ()), limit=LIMIT).faults == ["takes 1536 MiB of memory"]
 
 
+def test_the_judge_sees_what_was_touched_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+
+    def touch(_arguments: list[str]) -> None:
+        (tmp_path / "mine.txt").write_text("yours")
+        raise SystemExit(0)
+
+    monkeypatch.setattr("tests.fuzz.judge.main", touch)
+    assert judge(Case("", (), (), untouched=(tmp_path,)), limit=LIMIT).faults == [f"touches {tmp_path}"]
+
+
 def _break_a_mask(run: Path) -> None:
     (run / "masks/00002.png").write_bytes(b"\x89PNG")
 

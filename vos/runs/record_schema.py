@@ -154,10 +154,14 @@ def _options(node: JsonNode) -> None:
 
 
 def _outputs(node: JsonNode) -> None:
-    if node.has("overlay") and not isinstance(node.get("overlay").value, bool):
+    # None is said where nothing was written beside the masks.
+    if node.value == {}:
+        return
+    if not isinstance(node.get("overlay").value, bool):
         node.get("overlay").fail("expected true or false")
-    if node.has("contact_sheet"):
-        for item in node.get("contact_sheet").items():
+    sheet = node.get("contact_sheet")
+    if sheet.value is not None:
+        for item in sheet.items():
             item.integer(0, MAX_WHOLE)
     if node.has("formats"):
         for item in node.get("formats").items():

@@ -20,6 +20,7 @@ from vos.tracking.absence import AbsencePolicy, OnAbsent
 from vos.tracking.cleaning import CLEAN_LEVELS, MAX_GROWTH, MAX_STEADY, CleanPolicy
 from vos.tracking.load_model import EngineName
 from vos.tracking.memory_bank import MemoryPolicy
+from vos.tracking.schedule import plan_of
 from vos.tracking.windows import WindowPolicy
 
 _ON_ABSENT: dict[str, OnAbsent] = {"empty": "empty", "hold": "hold", "stop": "stop"}
@@ -196,7 +197,7 @@ def _clean(options: JsonNode) -> CleanPolicy:
 
 def _script(root: JsonNode) -> PromptScript:
     try:
-        return PromptScript(
+        script = PromptScript(
             tuple(_prompt(node) for node in root.get("prompts").items()),
             # Records of early versions have no removals.
             tuple(_removal(node) for node in root.get("removals").items()) if root.has("removals") else (),
@@ -204,6 +205,11 @@ def _script(root: JsonNode) -> PromptScript:
         )
     except PromptError as error:  # the entries are read by the reader of prompt scripts
         raise OutputError(f"{error}{_DAMAGED}") from error
+    try:
+        plan_of(script)
+    except PromptError as error:  # entries that contradict each other
+        raise OutputError(f"{root.file}: {error}{_DAMAGED}") from error
+    return script
 
 
 def _engine(model: JsonNode) -> EngineName:

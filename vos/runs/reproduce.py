@@ -74,13 +74,13 @@ def recorded_job(run: RecordedRun, video: str, script: PromptScript, output: Pat
         output: Where the new run goes.
     """
     outputs = run.members["outputs"]
-    sheet = outputs["contact_sheet"]
+    sheet = outputs.get("contact_sheet")
     frames = run.members["options"].get("frames")
     return TrackJob(
         video=video,
         script=script,
         output=output,
-        overlay=outputs["overlay"],
+        overlay=outputs.get("overlay", False),
         contact_sheet=None if sheet is None else tuple(sheet),
         formats=tuple(outputs.get("formats", ())),
         source_options=run.source_options,
