@@ -115,10 +115,11 @@ def main(argv: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except Terminated:
-        click.echo("vos: terminated", err=True)
-        sys.exit(128 + signal.SIGTERM)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click turns every KeyboardInterrupt into an Abort.
+        if isinstance(error, Terminated) or isinstance(error.__cause__, Terminated):
+            click.echo("vos: terminated", err=True)
+            sys.exit(128 + signal.SIGTERM)
         click.echo("vos: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:

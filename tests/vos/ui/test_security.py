@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("starlette", reason="starlette is not installed: pip install 'seem-vos[ui]'")
 
-from tests.vos.ui.open_app import TOKEN, App, opened, write_scene
+import anyio
+
+from tests.vos.ui.open_app import SCENE, TOKEN, App, opened, write_scene
 from vos.errors import UsageError
 from vos.ui.app import STATIC
 from vos.ui.security import TOKEN_HEADER, is_loopback, new_token
@@ -129,6 +134,54 @@ def test_an_upload_is_kept_under_a_safe_new_name_and_opened(tmp_path: Path) -> N
             assert answer.status_code == 200, answer.text
             assert answer.json()["video"]["name"] == expected
         assert sorted(path.name for path in (tmp_path / "uploads").iterdir()) == ["evil_na_me-1.mp4", "evil_na_me.mp4"]
+
+
+def test_two_uploads_of_one_name_at_once_keep_apart(tmp_path: Path) -> None:
+    clips = [write_scene(tmp_path / f"{frames}.mp4", frames=frames).read_bytes() for frames in (2, 3)]
+    with opened(tmp_path) as app:
+        # Both begin before one of them ends.
+        first, second = (app.workspace._reserve("clip.mp4") for _ in clips)
+        assert (first.name, second.name) == ("clip.mp4", "clip-1.mp4")
+
+        async def run(call: Callable[..., Any], *arguments: Any) -> Any:
+            return call(*arguments)
+
+        async def halves(data: bytes) -> AsyncIterator[bytes]:
+            for half in (data[:500], data[500:]):
+                await anyio.sleep(0)
+                yield half
+
+        async def both() -> None:
+            async with anyio.create_task_group() as group:
+                for data in clips:
+                    group.start_soon(app.workspace.take_upload, "clip.mp4", halves(data), run)
+
+        anyio.run(both)
+        kept = sorted(path.read_bytes() for path in (tmp_path / "uploads").iterdir() if path.stat().st_size)
+        assert kept == sorted(clips)
+
+
+def test_what_lies_in_the_folder_does_not_lead_out_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    (folder / "session").mkdir(parents=True)
+    (folder / "images").mkdir()
+    secret = write_scene(tmp_path / "secret.mp4", frames=2)
+    session = {"vos_session": 1, "video": str(secret), "colours": {}}
+    (folder / "session/session.json").write_text(json.dumps(session))
+    picture = tmp_path / "00000.png"
+    Image.fromarray(SCENE.frames[0]).save(picture)
+    (folder / "images/00000.png").symlink_to(picture)
+    with opened(tmp_path, folder=folder) as app:
+        for name in ("session", "images"):
+            assert "only what is in there can be chosen" in app.refusal("open", name=name)
+        session["colours"] = {"1": "url(evil)"}
+        (folder / "session/session.json").write_text(json.dumps(session))
+        assert "expected a colour" in app.refusal("open", name="session")
+
+
+def test_names_and_objects_are_checked(app: App) -> None:
+    assert "no control characters" in app.refusal("edit", kind="rename-object", object=1, name="a\x01b")
+    assert "there is no object 77" in app.refusal("edit", kind="recolour-object", object=77, colour="#ffffff")
 
 
 def test_an_upload_that_is_no_video_leaves_nothing_behind(tmp_path: Path) -> None:
