@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vos.errors import UsageError
 
@@ -42,6 +45,35 @@ def address_of(listening: socket.socket, token: str) -> str:
     return f"http://{shown}:{port}/#token={token}"
 
 
+class _Impatient(H11Protocol):
+    """Closes connections whose request line and headers do not come to their end: each would be held forever.
+
+    Looks every few seconds; who is still sending the same headers at the second look, or has sent none, is cut off.
+    """
+
+    every = 5.0
+    _was_waiting = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(self.every, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        is_idle = self.conn.their_state is h11.IDLE
+        is_waiting = is_idle and (self.cycle is None or bool(self.conn.trailing_data[0]))
+        if is_waiting and self._was_waiting:
+            self.transport.close()
+            return
+        self._was_waiting = is_waiting
+        self._timer = self.loop.call_later(self.every, self._look)
+
+
 class _Server(uvicorn.Server):
     """Ends the tabs' event streams first, which would keep the server waiting forever."""
 
@@ -69,6 +101,7 @@ def make_server(app: ASGIApp, *, on_stop: Callable[[], None]) -> uvicorn.Server:
         server_header=False,
         ws="none",
         lifespan="off",
+        http=_Impatient,
         timeout_graceful_shutdown=3,
     )
     return _Server(config, on_stop)

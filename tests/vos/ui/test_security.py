@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ import anyio
 
 from tests.vos.ui.open_app import SCENE, TOKEN, App, opened, write_scene
 from vos.errors import UsageError
-from vos.ui.app import STATIC
+from vos.ui import serve
+from vos.ui.app import STATIC, create_app
 from vos.ui.security import TOKEN_HEADER, is_loopback, new_token
-from vos.ui.serve import address_of, bind
+from vos.ui.serve import address_of, bind, make_server
 
 
 @pytest.fixture
@@ -134,6 +137,27 @@ def test_an_upload_is_kept_under_a_safe_new_name_and_opened(tmp_path: Path) -> N
             assert answer.status_code == 200, answer.text
             assert answer.json()["video"]["name"] == expected
         assert sorted(path.name for path in (tmp_path / "uploads").iterdir()) == ["evil_na_me-1.mp4", "evil_na_me.mp4"]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half"])
+def test_headers_that_are_never_complete_do_not_hold_a_connection(
+    sent: bytes, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve._Impatient, "every", 0.1)
+    listening = bind("127.0.0.1", 0)
+    server = make_server(create_app(app.workspace, token=TOKEN), on_stop=lambda: None)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        with socket.create_connection(listening.getsockname(), timeout=20) as half:
+            half.sendall(sent)
+            assert half.recv(1) == b"", "closed by the server"
+        with socket.create_connection(listening.getsockname(), timeout=20) as whole:
+            whole.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert whole.recv(12) == b"HTTP/1.1 200"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def test_two_uploads_of_one_name_at_once_keep_apart(tmp_path: Path) -> None:
