@@ -39,7 +39,7 @@ class ClusterPlan:
         decoders: Processes that decode for the workers; None to decide by measurements, once the first videos
             are finished.
         address: `HOST:PORT` of a running cluster, `auto` for the one on this machine; None starts one that ends with
-            the batch and listens on the loopback address only.
+            the batch; its node has the loopback address, but its processes listen on every interface (docs/fleet.md).
     """
 
     workers: int
