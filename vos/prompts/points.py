@@ -35,7 +35,7 @@ class Points(VisualPrompt):
         order: N + M signs, True for positive: in which order the clicks were made. Each corrects what the ones before
             it gave. Left out: first the positive ones, then the negative ones.
         candidate: Which reading of the first click is meant, 1 to 3 from the largest to the smallest, as in
-            `vos.point_candidates`; 0 leaves it to the model.
+            `vos.point_candidates` (the smallest, if there are not as many); 0 leaves it to the model.
 
     Examples:
         >>> points = Points([[200, 240], [220, 300]], [[40, 40]])

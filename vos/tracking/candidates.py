@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from seem_model.video_model import PromptKind, PromptMaps, VideoModel
-from vos.errors import PromptError
 from vos.prompts.maps import DrawnPrompt, draw_rounds
 from vos.prompts.points import MOST_CANDIDATES, Points
 from vos.tracking.competition import logit, soft_iou
@@ -55,18 +54,9 @@ def is_ambiguous(drawn: DrawnPrompt) -> bool:
 
 
 def read_click(model: VideoModel, features_of: Callable[[View], Any], drawn: DrawnPrompt, frame: Frame) -> SeenMask:
-    """The mask of a click: the candidate that was chosen, or the best.
-
-    Raises:
-        PromptError: There are not as many candidates.
-    """
+    """The mask of a click: the candidate that was chosen (the smallest, if there are not as many), or the best."""
     found, best = candidates_of(model, features_of, drawn, frame)
-    if drawn.candidate > len(found):
-        raise PromptError(
-            f"candidate {drawn.candidate} of this point does not exist: it has {len(found)}; choose a lower one, or add"
-            " a second point"
-        )
-    return found[drawn.candidate - 1 if drawn.candidate else best].seen
+    return found[min(drawn.candidate, len(found)) - 1 if drawn.candidate else best].seen
 
 
 def candidates_of(

@@ -20,7 +20,7 @@ import numpy as np
 from vos.errors import PromptError
 from vos.files.json_node import JsonNode
 from vos.prompts import Box, Direction, Mask, Points, Polygon, Prompt, PromptScript, Stroke
-from vos.prompts.points import point_radius
+from vos.prompts.points import MOST_CANDIDATES, point_radius
 from vos.prompts.stroke import draw_lines
 from vos.ui.marks import delete_mark, move_mark
 
@@ -172,6 +172,14 @@ def _move(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScript
     return move_mark(script, gesture, place.object_id, place.frame, place.size)
 
 
+def _candidate(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScript:
+    """The next reading of a click: the largest first, then smaller ones, then the program's own choice again."""
+    drawn = _find(script, place, Points)
+    if drawn is None or not len(drawn.positive):
+        raise PromptError("what a click means can be chosen where there is one: add a point on the object first")
+    return _put(script, replace(drawn, candidate=(drawn.candidate + 1) % (MOST_CANDIDATES + 1)))
+
+
 def _clear(script: PromptScript, gesture: JsonNode, place: Place) -> PromptScript:
     cleared = without(script, place.object_id, place.frame)
     if cleared == script:
@@ -185,6 +193,7 @@ _GESTURES: dict[str, Callable[[PromptScript, JsonNode, Place], PromptScript]] = 
     "point": _point,
     "box": _box,
     "polygon": _polygon,
+    "candidate": _candidate,
     "clear": _clear,
     "delete-mark": _delete,
     "move-mark": _move,

@@ -53,3 +53,14 @@ def test_mistakes_are_one_line(clip: Path, tmp_path: Path, capsys: pytest.Captur
         err = capsys.readouterr().err
         assert err.count("\n") == 1, err
     assert not (tmp_path / "f.png").exists()
+
+
+def test_what_a_click_may_mean_is_written_as_masks(clip: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "frame.png"
+    assert ran(clip, 2, "-o", picture, "--candidates", "40,30") == 0
+    masks = sorted(tmp_path.glob("frame_candidate*.png"))
+    assert 1 <= len(masks) <= 3
+    areas = [int((np.array(Image.open(mask)) == 255).sum()) for mask in masks]
+    assert areas == sorted(areas, reverse=True)
+    assert ran(clip, 2, "-o", tmp_path / "other.png", "--candidates", "400,30") != 0
+    assert not (tmp_path / "other.png").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seem_model.video_model import VideoModel
-from tests.vos.scenes import iou, moving_shapes
+from tests.vos.scenes import iou
 from vos.errors import PromptError
 from vos.prompts import Points, PromptScript
 from vos.tracking.candidates import point_candidates
@@ -53,15 +53,10 @@ def test_the_chosen_candidate_is_tracked(model: VideoModel, nested: np.ndarray) 
     assert iou(VideoTracker(model).step(nested, [Points([(160.5, 120.5)])]).labels == 1, best) > 0.8
 
 
-def test_a_candidate_that_does_not_exist_is_refused(model: VideoModel) -> None:
-    scene = moving_shapes()
-    rows, columns = np.nonzero(scene.masks[1][0])
-    at = (columns.mean() + 0.5, rows.mean() + 0.5)
-    count = len(point_candidates(scene.frames[0], *at, model=model))
-    if count == 3:
-        pytest.skip("this scene has three candidates with these weights")
-    with pytest.raises(PromptError, match=f"candidate 3 of this point does not exist: it has {count}"):
-        VideoTracker(model).step(scene.frames[0], [Points([at], candidate=3)])
+def test_beyond_the_last_candidate_is_the_smallest(model: VideoModel, nested: np.ndarray) -> None:
+    found = point_candidates(nested, 165.5, 125.5, model=model)
+    labels = VideoTracker(model).step(nested, [Points([(165.5, 125.5)], candidate=3)]).labels
+    assert iou(labels == 1, found[-1][0]) > 0.8
 
 
 def test_the_choice_is_kept_in_scripts(tmp_path: Path) -> None:

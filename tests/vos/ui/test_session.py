@@ -525,3 +525,18 @@ def test_a_bug_is_told_from_a_users_mistake(app: App, monkeypatch: pytest.Monkey
     answer = app.client.get("/api/frames/0")
     assert answer.status_code == 500
     assert "a fault of seem-vos (KeyError" in answer.json()["error"]
+
+
+def test_the_reading_of_a_click_can_be_walked_through(app: App) -> None:
+    assert "add a point on the object first" in app.refusal("edit", kind="candidate", object=RED, frame=0)
+    app.draw("point", at=centre(RED, 0), positive=True)
+    (best,) = {app.labels(0)[0].tobytes()}
+    seen = []
+    for _ in range(3):
+        app.draw("candidate")
+        labels, origin = app.labels(0)
+        assert origin == "prompts"
+        seen.append(int((labels == RED).sum()))
+    assert seen == sorted(seen, reverse=True)
+    app.draw("candidate")
+    assert app.labels(0)[0].tobytes() == best

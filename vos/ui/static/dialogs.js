@@ -156,6 +156,7 @@ element("export").onclick = showExport;
 const KEYS = [
   ["Stroke, eraser", "B, E"], ["Point on, outside", "P, N"], ["Box, outline", "R, G"], ["Brush size", "[ ]"],
   ["Choose, move a mark", "V"], ["Delete the chosen mark", "Del"], ["Not this", "right click"],
+  ["Click means whole, part…", "W"],
   ["Previous, next frame", "← → or , ."], ["Ten frames", "Shift ← →"], ["First, last frame", "Home End"], ["Play, pause", "Space"],
   ["Previous, next mark", "Ctrl ← →"], ["Choose object", "1 … 9"], ["Add object", "A"], ["Hide masks", "M"],
   ["Undo, redo", "Ctrl Z, Ctrl ⇧ Z"], ["Propagate", "Ctrl Enter"], ["Stop, cancel", "Esc"], ["Whole frame", "0"],

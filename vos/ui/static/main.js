@@ -2,7 +2,7 @@
 
 import { follow, get, post } from "./api.js";
 import { setOnOpened, showHelp } from "./dialogs.js";
-import { addObject, chooseObject } from "./objects.js";
+import { addObject, chooseObject, edit } from "./objects.js";
 import { forgetVideo } from "./pictures.js";
 import { halt, start, takeRun } from "./propagation.js";
 import { resetView } from "./stage.js";
@@ -103,6 +103,11 @@ listen((what) => {
   }
 });
 
+/** Walks through what a click may mean: whole, part, sub-part, and the program's own choice. */
+function nextCandidate() {
+  if (!isRunning()) edit({ kind: "candidate", object: store.object, frame: store.frame });
+}
+
 function jumpToMark(direction) {
   const frames = (store.document?.prompts ?? []).map((prompt) => prompt.frame);
   const ahead = frames.filter((frame) => (direction > 0 ? frame > store.frame : frame < store.frame));
@@ -125,6 +130,7 @@ const KEYS = {
   ",": () => setFrame(store.frame - 1),
   ".": () => setFrame(store.frame + 1),
   c: toggleCrosshair,
+  w: nextCandidate,
   Escape: () => giveUp() || (isRunning() && halt()),
 };
 
