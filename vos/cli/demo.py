@@ -63,7 +63,7 @@ def demo(
     with choose_progress("rabbit", quiet=quiet, as_json=False) as progress:
         options = RunOptions(keep_snapshots=False, overwrite=True)
         outcome = run_job(job, loaded, options, Observer(on_frame=progress.advance))
-    return report(outcome, as_json=False, quiet=quiet)
+    return report(str(job.video), outcome, as_json=False, quiet=quiet)
 
 
 def find_clip() -> Path:

@@ -174,7 +174,7 @@ def track(
     loaded = load_model(model, device=device, weights=weights, short_side=short_side, engine=engine, threads=threads)
     with choose_progress(Path(video).name, quiet=quiet, as_json=as_json) as progress:
         outcome = run_job(job, loaded, options, Observer(on_frame=progress.advance))
-    return report(outcome, as_json=as_json, quiet=quiet)
+    return report(video, outcome, as_json=as_json, quiet=quiet)
 
 
 def default_output(video: str) -> Path:
@@ -185,7 +185,7 @@ def default_output(video: str) -> Path:
     return Path(f"{name}_vos")
 
 
-def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
+def report(video: str, outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
     """Tells what was written and returns the exit status: 1 for a video that broke off, or if nothing was found."""
     truncation = None if outcome.truncation is None else str(outcome.truncation)
     for note in outcome.notes:
@@ -215,7 +215,7 @@ def report(outcome: RunOutcome, *, as_json: bool, quiet: bool) -> int:
         for path in outcome.output.exports():
             click.echo(f"see {path}")
     if truncation is not None:
-        click.echo(f"vos: the video is {truncation}; the masks before that are written", err=True)
+        click.echo(f"vos: {video}: the video is {truncation}; the masks before that are written", err=True)
     if outcome.found_nothing:
         click.echo("vos: no object was found in any frame: all masks are empty", err=True)
     sys.stderr.flush()

@@ -16,7 +16,7 @@ def check_regular_file(path: str | Path, kind: type[VosError]) -> None:
     except FileNotFoundError:
         raise kind(f"{path}: no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        raise kind(f"{path}: {getattr(error, 'strerror', None) or 'not a usable path'}") from None
+        raise kind(f"{path}: {getattr(error, 'strerror', None) or 'not a usable path of a file'}") from None
     if stat.S_ISDIR(mode):
         raise kind(f"{path}: a directory; give a file")
     if not stat.S_ISREG(mode):
