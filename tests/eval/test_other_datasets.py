@@ -73,7 +73,7 @@ class TestYoutubeVos:
             evaluate(root / "results", dataset="youtube-vos", root=root / "yt", unseen=root / "unseen.txt")
         for text in ("{}", "[]", "no json", '{"videos": {}}'):
             meta.write_text(text)
-            with pytest.raises(DatasetError, match=r"meta\.json: (not a meta file|its entry)"):
+            with pytest.raises(DatasetError, match=r"meta\.json: (not a meta file|its entry|not a JSON file)"):
                 evaluate(root / "results", dataset="youtube-vos", root=root / "yt")
         meta.unlink()
         with pytest.raises(DatasetError, match=r"meta\.json: no such meta file"):

@@ -167,7 +167,9 @@ def read_indices(index: np.ndarray, where: str) -> Reading:
     top = int(index.max())
     if ((labels > _HIGHEST_USUAL_ID) & (labels < top)).any():
         _check_no_soft_void(labels, top, where)
-        if _is_soft(labels, top):
+        # Ids are what such a palette says: only an object that is larger than its border is evidence against it.
+        has_core = 2 * np.count_nonzero(labels == top) > np.count_nonzero(labels)
+        if has_core and _is_soft(labels, top):
             return Reading((2 * labels.astype(np.int32) > top).astype(np.uint16), "soft border, cut at half")
     mixed = mixed_by_filter(labels)
     if mixed is not None:

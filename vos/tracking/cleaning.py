@@ -63,9 +63,9 @@ def clean_labels(labels: np.ndarray, policy: CleanPolicy, *, exact: Collection[i
         (H, W) uint16, a new array where something changed.
 
     Examples:
-        >>> labels = np.zeros((48, 64), np.uint16)
+        >>> labels = np.zeros((240, 320), np.uint16)
         >>> labels[10:30, 10:30] = 3
-        >>> labels[45, 60] = 3
+        >>> labels[200, 300] = 3
         >>> cleaned = clean_labels(labels, CleanPolicy("light"))
         >>> int(labels.astype(bool).sum()), int(cleaned.astype(bool).sum())
         (401, 400)

@@ -28,7 +28,8 @@ def test_exported_graphs_equal_the_network(tmp_path: Path, target: Format) -> No
     assert [graph.path.stem for graph in written] == ["encode", "prompt", "remember", "decode_1"]
     for graph in written:
         assert graph.difference is not None
-        assert graph.difference < 1e-4, graph.path.name
+        # Of logits up to 20: some 1e-5 of them.
+        assert graph.difference < 3e-4, graph.path.name
     description = json.loads((tmp_path / "model.json").read_text())
     assert description["graphs"]["encode"]["inputs"] == {"image": ["float32", 1, 3, 64, 96]}
     assert description["weights_sha256"] == loaded.weights_sha256
