@@ -13,6 +13,7 @@ import numpy as np
 from eval.baseline import boundary_measure, region_similarity
 from eval.errors import DatasetError, MaskFileError, MissingPredictionsError
 from eval.png import read_labels
+from eval.surplus import surplus_of
 
 _VOID = 255
 
@@ -90,6 +91,9 @@ def compare_folders(predictions: str | Path, truth: str | Path, *, allow_missing
         missing += absent_files
         if len(absent_files) == len(files):
             raise DatasetError(f"{ours}: no mask is named like one in {theirs}, such as {files[0].name}")
+        more = surplus_of(name, ours, (path.name for path in ours.glob("*.png")), (file.name for file in files))
+        if more is not None:
+            notes.append(more)
         if missing and not allow_missing:
             continue
         rows, surplus = _compare(name, ours, files)

@@ -6,19 +6,30 @@ common, so that every mask is compared with its neighbour and the score is plaus
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
 from eval.errors import DatasetError
 from eval.plan import SequencePlan
 
 
 def surplus_note(plan: SequencePlan) -> str | None:
+    """As `surplus_of`, for a sequence of a data set."""
+    return surplus_of(plan.name, plan.predictions.folder, plan.predictions.existing(), plan.truth.existing())
+
+
+def surplus_of(name: str, folder: Path, predictions: Iterable[str], annotations: Iterable[str]) -> str | None:
     """A remark on predicted files without an annotation, where every frame has one; None where there is none.
+
+    Args:
+        name: Of the sequence.
+        folder: Of the predictions, for messages.
+        predictions, annotations: Names of the files.
 
     Raises:
         DatasetError: The predictions are as many as the annotations, and all numbers are shifted by the same step.
     """
-    truth, predicted = _stems(plan.truth.existing()), _stems(plan.predictions.existing())
+    truth, predicted = _stems(annotations), _stems(predictions)
     extra = sorted(predicted - truth)
     numbers = _numbers(truth)
     # Where only some frames are annotated (YouTube-VOS), predictions of the others are as they should be.
@@ -28,15 +39,15 @@ def surplus_note(plan: SequencePlan) -> str | None:
     if found is not None and len(found) == len(numbers) and found[-1] - found[0] == numbers[-1] - numbers[0]:
         shift = found[0] - numbers[0]
         raise DatasetError(
-            f"{plan.predictions.folder}: predictions are numbered {min(predicted)} to {max(predicted)}, annotations "
+            f"{folder}: predictions are numbered {min(predicted)} to {max(predicted)}, annotations "
             f"{min(truth)} to {max(truth)}: shifted by {shift}, so that every mask would be compared with another "
             "frame; name the predictions like the annotations"
         )
     count = f"{len(extra)} predicted masks have" if len(extra) > 1 else "1 predicted mask has"
-    return f"{plan.name}: {count} no annotation, first {extra[0]}.png; not scored"
+    return f"{name}: {count} no annotation, first {extra[0]}.png; not scored"
 
 
-def _stems(names: frozenset[str]) -> set[str]:
+def _stems(names: Iterable[str]) -> set[str]:
     return {PurePosixPath(name).stem for name in names if name.endswith(".png")}
 
 

@@ -90,3 +90,20 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert (status, err.count("\n")) == (code, 1), err
         assert word in err
     assert ran(a, b, "--allow-missing", capsys=capsys)[0] == 0
+
+
+def test_predictions_that_nothing_is_compared_with_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = write(tmp_path / "truth", [labels(shift) for shift in range(3)])
+    longer = write(tmp_path / "longer", [labels(shift) for shift in range(5)])
+    status, _, err = ran(longer, truth, capsys=capsys)
+    assert status == 0
+    assert "2 predicted masks have no annotation, first 00003.png; not scored" in err
+
+
+def test_a_shift_of_all_numbers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = write(tmp_path / "truth", [labels(shift) for shift in range(4)])
+    shifted = write(tmp_path / "shifted", [labels(shift) for shift in range(5)])
+    (shifted / "00000.png").unlink()
+    status, _, err = ran(shifted, truth, "--allow-missing", capsys=capsys)
+    assert status != 0
+    assert "shifted by 1, so that every mask would be compared with another frame" in err

@@ -16,7 +16,7 @@ import numpy as np
 
 from seem_model.video_model import Features, Memory, PromptKind, PromptMaps, Reference, ReferencePicture, VideoModel
 from vos.errors import PromptError
-from vos.prompts import Mask, Prompt, VisualPrompt
+from vos.prompts import Mask, Points, Prompt, Stroke, VisualPrompt
 from vos.prompts.maps import DrawnPrompt, description_of, draw_rounds
 from vos.tracking.candidates import is_ambiguous, read_click
 from vos.tracking.competition import sigmoid, soft_iou
@@ -157,6 +157,8 @@ class _Annotator:
         # What objects are looked for by, and the marks that correct what is found so, round by round.
         self._drawn: dict[int, DrawnPrompt] = {}
         self._rounds: dict[int, list[DrawnPrompt]] = {}
+        # Marks beside a mask, which is kept but for their pixels.
+        self._on_exact: dict[int, DrawnPrompt] = {}
 
     def run(self, by_object: Mapping[int, Sequence[Prompt]]) -> Annotation:
         descriptions = {object_id: description_of(own) for object_id, own in by_object.items()}
@@ -167,7 +169,9 @@ class _Annotator:
             if any(isinstance(prompt, Mask) for prompt in own)
         }
         for object_id, own in by_object.items():
-            if object_id not in exact and object_id not in described:
+            if object_id in exact:
+                self._marks_on_exact(object_id, [prompt for prompt in own if not isinstance(prompt, Mask)])
+            elif object_id not in described:
                 visual = [prompt for prompt in own if isinstance(prompt, VisualPrompt)]
                 rounds = draw_rounds(visual, self._frame.width, self._frame.height)
                 if object_id not in self._tracked:
@@ -193,9 +197,20 @@ class _Annotator:
                     tuple(windows[object_id] for object_id in shared.object_ids),
                 )
             )
-        marks = {**self._drawn, **{i: rounds[-1] for i, rounds in self._rounds.items() if rounds}}
+        marks = {**self._on_exact, **self._drawn, **{i: rounds[-1] for i, rounds in self._rounds.items() if rounds}}
         marks = {i: drawn for i, drawn in marks.items() if drawn.marked.any()}
         return Annotation(tuple(views), self._on_whole_frame(views), exact, marks, self._changed)
+
+    def _marks_on_exact(self, object_id: int, others: Sequence[Prompt]) -> None:
+        extent = next((prompt for prompt in others if not isinstance(prompt, Points | Stroke)), None)
+        if extent is not None:
+            raise PromptError(
+                f"{extent.where} comes with a mask of the same object on the same frame, which says all: give it an "
+                "object id of its own, or leave one of the two out"
+            )
+        marks = [prompt for prompt in others if isinstance(prompt, VisualPrompt)]
+        if marks:
+            self._on_exact[object_id] = draw_rounds(marks, self._frame.width, self._frame.height)[-1]
 
     def _box(self, object_id: int, seen: SeenMask) -> Box | None:
         """Around an object, and around the marks that are to correct it."""

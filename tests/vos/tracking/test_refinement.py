@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seem_model.video_model import VideoModel
 from tests.vos.scenes import iou, moving_shapes
 from vos.errors import PromptError
-from vos.prompts import Mask, Points, Prompt, PromptScript, Stroke
+from vos.prompts import Box, Mask, Points, Prompt, PromptScript, Stroke
 from vos.tracking.load_model import load_model
 from vos.tracking.schedule import plan_of
 from vos.tracking.target import TrackerState
@@ -173,3 +173,18 @@ def test_negative_clicks_need_a_mask_to_correct(later: Points, says: str) -> Non
 def test_negative_clicks_alone_are_a_correction() -> None:
     script = PromptScript((Points([(3, 3)]), Points(np.zeros((0, 2)), [(4, 4)], frame=5)))
     assert set(plan_of(script).prompts) == {0, 5}
+
+
+def test_marks_beside_a_mask_are_obeyed_too(model: VideoModel) -> None:
+    mask = SCENE.masks[1][0]
+    rows, columns = np.nonzero(mask)
+    inside = (columns[0] + 0.5, rows[0] + 0.5)
+    labels = VideoTracker(model).step(SCENE.frames[0], [Mask(mask), Points([(1.5, 1.5)], [inside])]).labels == 1
+    expected = mask.copy()
+    expected[1, 1], expected[rows[0], columns[0]] = True, False
+    assert np.array_equal(labels, expected)
+
+
+def test_a_box_beside_a_mask_of_the_same_object_is_refused(model: VideoModel) -> None:
+    with pytest.raises(PromptError, match="box of object 1 comes with a mask of the same object"):
+        VideoTracker(model).step(SCENE.frames[0], [Mask(SCENE.masks[1][0]), Box(1, 1, 9, 9)])
