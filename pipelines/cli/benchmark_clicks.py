@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from pipelines.cli.davis_options import davis_options
 from vos.cli.options import model_options, threads_option
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ if TYPE_CHECKING:
     help="With --stills: only what `vos train --hold-aside SHARE` leaves out of training.",
 )
 @click.option("--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of DAVIS.")
-@click.option("--dataset", type=click.Choice(["davis16", "davis17"]), default="davis16", show_default=True)
-@click.option("--split", default="train", show_default=True, metavar="NAME", help="A list in ImageSets.")
-@click.option("--sequences", metavar="NAME,...", help="Only these sequences.")
+@davis_options
 @click.option(
     "--part",
     type=click.Choice(["curves", "tracked", "both"]),

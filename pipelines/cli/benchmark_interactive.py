@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from pipelines.cli.davis_options import davis_options
 from vos.cli.options import model_options, threads_option
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     "davis-interactive", short_help="A robot scribbles in the worst frame, up to 8 rounds: J&F-AUC, J&F@60s."
 )
 @click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DAVIS_ROOT")
-@click.option("--dataset", type=click.Choice(["davis16", "davis17"]), default="davis16", show_default=True)
-@click.option("--split", default="train", show_default=True, metavar="NAME", help="A list in ImageSets.")
-@click.option("--sequences", metavar="NAME,...", help="Only these sequences.")
+@davis_options
 @click.option(
     "--robot",
     type=click.Choice(["scribbles", "clicks"]),

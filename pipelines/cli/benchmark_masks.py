@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipelines.cli.davis_options import davis_options
 from vos.cli.options import model_options, threads_option
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("masks", short_help="First masks with soft, resized or lossy borders: objects found, J&F lost.")
 @click.option("--root", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option("--dataset", type=click.Choice(["davis16", "davis17"]), default="davis16", show_default=True)
-@click.option("--split", default="train", show_default=True, metavar="NAME", help="A list in ImageSets.")
-@click.option("--sequences", metavar="NAME,...", help="Only these sequences.")
+@davis_options
 @click.option("--frames", type=click.IntRange(2), metavar="N", help="At most N frames of a sequence.  [default: all]")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File that keeps finished sequences."
